@@ -1,0 +1,192 @@
+"""The verbs of Penstock as functions: they write orders and look. None of them executes a release."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import UsageError, UserError
+from penstock.records import audit, environments, events, orders, releases, revisions
+from penstock.records.store import Row, Store
+from penstock.state import State, default_root
+
+ORDER_TEXTS = {
+    "abort": "the release goes back to what ran before",
+    "hold": "the release stays where it is until `promote` or `abort`",
+    "promote": "the release goes on to 100 %, unless its candidate is found unhealthy",
+}
+
+
+def who() -> dict[str, Any]:
+    """The person, by uid: never by a variable that anybody may set."""
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    return {"uid": uid, "person": name, "host": socket.gethostname()}
+
+
+@dataclass
+class Desk:
+    """An open state folder: its records, and who asks."""
+
+    state: State
+    store: Store
+
+    def audit(self, key: str, what: str, **facts: Any) -> None:
+        audit.append(self.state.audit_log, self.store, time.time(), key, what, who(), **facts)
+
+
+def open_desk(root: Path | None = None) -> Desk:
+    """The state folder, made when it is not there."""
+    state = State(root or default_root()).make()
+    return Desk(state, Store(state.records))
+
+
+def release(
+    desk: Desk,
+    repository: Path,
+    asked: str,
+    environment: str,
+    *,
+    again: bool = False,
+    older: bool = False,
+    supersede: bool = False,
+) -> int:
+    """Order a release of a revision (a word that git knows) to an environment; returns its number."""
+    from penstock.orders import order_release
+
+    return order_release(desk, repository, asked, environment, again=again, older=older, supersede=supersede)
+
+
+def rollback(desk: Desk, service: str, environment: str, to: str | None = None, *, fresh_secrets: bool = False) -> int:
+    """Order that a kept revision serves again; a release with a number of its own. Supersedes what runs there.
+
+    Without `to`: the one before what serves; while a candidate is being rolled out, that release is aborted instead.
+    """
+    from penstock.orders import order_again
+
+    last = releases.last(desk.store, service, environment)
+    if to is None and last and last["state"] == "rolling_out":
+        order(desk, "abort", service, environment, last["number"], reason="rollback")
+        return int(last["number"])
+    found = _kept(desk.store, service, environment, to)
+    return order_again(desk, "rollback", service, environment, found, fresh_secrets=fresh_secrets)
+
+
+def restart(desk: Desk, service: str, environment: str) -> int:
+    """Order that what serves is placed anew, without a moment of absence."""
+    from penstock.orders import order_again
+
+    env = _environment(desk.store, service, environment)
+    if not env["stable"]:
+        raise UserError("nothing-runs", f"nothing runs in {environment}", next="penstock release")
+    found = revisions.get(desk.store, service, environment, env["stable"])
+    assert found is not None, "what serves is remembered"
+    return order_again(desk, "restart", service, environment, found)
+
+
+def order(
+    desk: Desk, verb: str, service: str, environment: str | None = None, release: int | None = None, reason: str = ""
+) -> str:
+    """Give an order to what runs; says what will follow. Nothing running: nothing is done, and that is said."""
+    me = who()
+    running = [
+        row
+        for row in releases.unended(desk.store)
+        if row["service"] == service
+        and (environment is None or row["environment"] == environment)
+        and (release is None or row["number"] == release)
+    ]
+    if not running:
+        return "nothing is running there; nothing was done"
+    number = orders.give(
+        desk.store, time.time(), verb, person=me["person"], uid=me["uid"], service=service, environment=environment,
+        release=release, reason=reason,
+    )  # fmt: skip
+    desk.audit(f"order:{number}:given", f"order: {verb}", service=service, environment=environment, release=release,
+               reason=reason)  # fmt: skip
+    wake(desk)
+    names = ", ".join(f"{row['number']} ({row['environment']})" for row in running)
+    return f"release {names}: {ORDER_TEXTS.get(verb, verb)}"
+
+
+def wake(desk: Desk) -> None:
+    """Make sure that a worker lives."""
+    from penstock import waking
+
+    waking.ensure(desk.state)
+
+
+def status(desk: Desk, service: str | None = None) -> list[dict[str, Any]]:
+    """Every environment: what serves, since when, and what is under way."""
+    running: dict[tuple[str, str], list[Row]] = {}
+    for row in releases.unended(desk.store):
+        running.setdefault((row["service"], row["environment"]), []).append(row)
+    found = []
+    for env in environments.all_of(desk.store, service):
+        place = (env["service"], env["environment"])
+        last = desk.store.row(
+            "SELECT number, state, sentence, ended_at FROM releases WHERE service = ? AND environment = ?"
+            " AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 1",
+            *place,
+        )
+        good = desk.store.row(
+            "SELECT good FROM revisions WHERE service = ? AND environment = ? AND id = ?", *place, env["stable"] or ""
+        )
+        found.append({**env, "running": running.get(place, []), "last": last, "good": bool(good and good["good"])})
+    return found
+
+
+def show(desk: Desk, number: int) -> dict[str, Any]:
+    """All that is known of a release."""
+    row = _release(desk.store, number)
+    checks = desk.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", number)
+    return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks}
+
+
+def latest(desk: Desk, service: str, environment: str | None = None) -> int:
+    """The number of the newest release."""
+    rows = releases.history(desk.store, service, environment, limit=1)
+    if not rows:
+        raise UserError("no-release", f"there is no release of {service} yet", next="penstock release --to ENVIRONMENT")
+    return int(rows[0]["number"])
+
+
+def _release(store: Store, number: int) -> Row:
+    row = releases.get(store, number)
+    if row is None:
+        raise UsageError("no-release", f"there is no release {number}", next="`penstock history` lists them")
+    return row
+
+
+def _environment(store: Store, service: str, environment: str) -> Row:
+    env = environments.get(store, service, environment)
+    if env is None:
+        raise UsageError("no-environment", f"{service} was never released to `{environment}`",
+                         next="`penstock status` lists the environments")  # fmt: skip
+    return env
+
+
+def _kept(store: Store, service: str, environment: str, to: str | None) -> Row:
+    env = _environment(store, service, environment)
+    kept = revisions.newest(store, service, environment)
+    word = to or env["previous"]
+    if not word:
+        raise UserError("nothing-before", f"nothing served in {environment} before {env['stable'] or 'now'}",
+                        next="name one with --to; " + _list(kept))  # fmt: skip
+    found = [row for row in kept if row["id"].startswith(word) or row["commit_id"].startswith(word)]
+    if not found:
+        raise UserError("not-kept", f"the revision `{word}` is not kept any more", environment,
+                        "only `keep_revisions` of them are kept", _list(kept))  # fmt: skip
+    return found[0]
+
+
+def _list(kept: list[Row]) -> str:
+    return "kept: " + (", ".join(row["id"] for row in kept) or "none")

@@ -1,0 +1,102 @@
+"""The command line: one file per verb, loaded when it is asked for. It writes orders and looks; it executes nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from penstock.errors import ManifestError, PenstockError
+
+# verb: (what it does, in one line; the group it is listed under)
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("Release a small shop three times under load, and watch the third be rolled back.", "Begin"),
+    "check": ("Read the manifest, and say everything that is wrong with it.", "Begin"),
+    "explain": ("What a key of the manifest, a check or an error code means.", "Begin"),
+    "doctor": ("What is missing on this machine, and how to mend it.", "Begin"),
+    "plan": ("What a release would do, and why. Changes nothing.", "Release"),
+    "release": ("Take a revision to an environment.", "Release"),
+    "rollback": ("Make a kept revision serve again.", "Release"),
+    "restart": ("Place what serves anew, without a moment of absence.", "Release"),
+    "abort": ("Stop the release that runs; what ran before serves again.", "Orders"),
+    "hold": ("Keep the release that runs where it is.", "Orders"),
+    "promote": ("Let the release that runs go on to 100 %.", "Orders"),
+    "status": ("What runs where, since when, and what is under way.", "Look"),
+    "watch": ("Follow a release, live.", "Look"),
+    "show": ("All that is known of a release.", "Look"),
+    "history": ("Releases of this service, newest first.", "Look"),
+    "logs": ("What the instances of an environment wrote.", "Look"),
+    "up": ("Bring local environments up again, after a reboot for instance.", "Machine"),
+    "down": ("Stop everything of a local environment.", "Machine"),
+    "keep": ("Run the keeper of a local environment (started on demand).", "Machine"),
+    "work": ("Run releases until none is left (started on demand).", "Machine"),
+}
+
+
+class Verbs(click.Group):
+    """Loads a verb's file only when the verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"penstock.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs by what one wants to do; their one-line texts need no import."""
+        for group in dict.fromkeys(group for _, group in VERBS.values()):
+            with formatter.section(group):
+                formatter.write_dl([(verb, text) for verb, (text, where) in VERBS.items() if where == group])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            if near:
+                error.message += f" Did you mean `{near[0]}`?"
+            raise
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="penstock", message="penstock %(version)s")
+def root() -> None:
+    """From commit to report: one file, one command.
+
+    Penstock takes a revision of a service to an environment, gradually, judges it by statistics that may be looked at
+    at any time, and puts everything back by itself when the evidence says so. `penstock demo` shows it.
+
+    Exit codes: 0 released · 1 a bug of Penstock · 2 usage or manifest · 3 blocked or aborted · 4 rolled back ·
+    5 needs a person · 6 not over.
+    """
+
+
+def main() -> None:
+    """The program's entrance: errors are said, never shown as a traceback."""
+    try:
+        root(prog_name="penstock", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except ManifestError as error:
+        from penstock.manifest import render_problems
+
+        click.echo(render_problems(error), err=True)
+        sys.exit(error.exit_code)
+    except PenstockError as error:
+        click.echo(f"penstock: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)

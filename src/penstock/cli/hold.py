@@ -1,0 +1,19 @@
+"""`penstock hold`: an order to what runs."""
+
+from __future__ import annotations
+
+import click
+
+from penstock import api
+from penstock.cli.place import service_here
+
+
+@click.command("hold")
+@click.argument("environment", required=False)
+@click.option("--release", type=int, help="Only this release.")
+@click.option("--service", help="The service; else the one of this checkout.")
+@click.option("--reason", default="", help="Why; it is recorded.")
+def command(environment: str | None, release: int | None, service: str | None, reason: str) -> None:
+    """Keep the release that runs where it is, until `promote` or `abort`."""
+    desk = api.open_desk()
+    click.echo(api.order(desk, "hold", service_here(desk, service), environment, release, reason))

@@ -1,0 +1,36 @@
+"""`penstock rollback`: a kept revision serves again."""
+
+from __future__ import annotations
+
+import click
+
+from penstock import api
+from penstock.cli.place import environment_here, service_here
+from penstock.cli.view import VIEW_OPTIONS, follow
+
+
+@click.command("rollback")
+@click.argument("environment", required=False)
+@click.option("--to", "revision", help="A kept revision or its commit; else the one that served before.")
+@click.option("--service", help="The service; else the one of this checkout.")
+@click.option("--fresh-secrets", is_flag=True, help="Resolve secrets anew; else the revision's own values are used.")
+@click.option("--detach", is_flag=True, help="Do not watch; print the release's number.")
+@VIEW_OPTIONS
+def command(
+    environment: str | None, revision: str | None, service: str | None, fresh_secrets: bool, detach: bool, plain: bool,
+    as_json: bool, on_interrupt: str,
+) -> None:  # fmt: skip
+    """Make a kept revision serve again, with its own configuration: a release with a number of its own.
+
+    While a release runs and no revision is named, that release is aborted.
+    """
+    desk = api.open_desk()
+    service = service_here(desk, service)
+    number = api.rollback(
+        desk, service, environment_here(desk, service, environment), revision, fresh_secrets=fresh_secrets
+    )
+    api.wake(desk)
+    if detach:
+        click.echo(number)
+        return
+    raise click.exceptions.Exit(follow(desk, number, plain=plain, as_json=as_json, on_interrupt=on_interrupt))

@@ -1,0 +1,23 @@
+"""`penstock watch`: follow a release."""
+
+from __future__ import annotations
+
+import click
+
+from penstock import api
+from penstock.cli.place import service_here
+from penstock.cli.view import VIEW_OPTIONS, follow
+
+
+@click.command("watch")
+@click.argument("number", type=int, required=False)
+@click.option("--service", help="The service; else the one of this checkout.")
+@click.option("--to", "environment", help="The newest release of this environment.")
+@VIEW_OPTIONS
+def command(
+    number: int | None, service: str | None, environment: str | None, plain: bool, as_json: bool, on_interrupt: str
+) -> None:
+    """Follow a release (the newest if none is named) to its end. Closing the view changes nothing."""
+    desk = api.open_desk()
+    number = number or api.latest(desk, service_here(desk, service), environment)
+    raise click.exceptions.Exit(follow(desk, number, plain=plain, as_json=as_json, on_interrupt=on_interrupt))

@@ -1,0 +1,1 @@
+"""Pure decisions: functions of values that return values a person can read."""

@@ -1,0 +1,30 @@
+"""How a release can end, and the sentence that says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking"]
+
+EXIT_CODES: dict[str, int] = {
+    "released": 0, "baking": 0, "blocked": 3, "aborted": 3, "superseded": 3, "rolled_back": 4, "stuck": 5,
+}  # fmt: skip
+NOT_OVER = 6
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a release: its state, what caused it (verdict, health, person, …), and why, in one sentence."""
+
+    state: State
+    cause: str = ""
+    sentence: str = ""
+
+
+class Over(Exception):  # noqa: N818 - not an error: the story of this release ends here
+    """Raised from a step's result: the release goes no further forward."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.sentence)
+        self.ending = ending

@@ -1,0 +1,268 @@
+"""A plan: what may happen in a release, and by which rules. Drawn from the manifest and from what was seen; then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from penstock.core import data
+from penstock.core.rollout import Place, Rung, alone, ladder, strategies
+from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
+from penstock.errors import UserError
+from penstock.manifest import Environment
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was seen when a plan was drawn. `older`: the candidate's commit is an ancestor of what runs."""
+
+    release: int
+    kind: str
+    service: str
+    candidate: Revision
+    observed: Observed
+    capabilities: Capabilities
+    places: dict[str, Place]
+    stable: Revision | None = None
+    older: bool = False
+    again: bool = False
+    may_be_older: bool = False
+    at_boot: bool = False
+    floor_broken_by: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A phase of the release, and why it is there."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a release may do. Journaled before anything is touched; replaced, never edited."""
+
+    release: int
+    kind: str
+    service: str
+    environment: str
+    strategy: str
+    candidate: Revision
+    stable: Revision | None
+    rungs: tuple[Rung, ...]
+    places: dict[str, Place]
+    stages: tuple[Stage, ...]
+    seen: str
+    way_back: str
+    bounds: dict[str, float]
+    undecided_then: str
+    min_ready_s: float
+    start_within_s: float
+    attended_s: int | None
+    defaulted: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    nothing_to_do: str = ""
+    blocked: str = ""
+    keeps_previous: bool = False
+    format: int = FORMAT
+    checks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    prepares: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What approvals bind to."""
+        return data.digest(data.dump(self))
+
+    def desire(self, rung: int, fence: Fence, expecting: str | None) -> Desired:
+        """The whole desire of a rung, its way back inside."""
+        step = self.rungs[rung]
+        watched = self.attended_s if step.weight_permille and self.stable else None
+        return Desired(
+            fence,
+            step.units,
+            self._revisions(),
+            reason=f"release {self.release}: {step.name}",
+            expecting=expecting,
+            preview=self.candidate.id,
+            attended_s=watched,
+            min_ready_s=self.min_ready_s,
+            start_within_s=self.start_within_s,
+            way_back=self.back({n: u.placed.get(self.candidate.id, 0) for n, u in step.units.items()}, fence),
+        )
+
+    def back(self, copies: Mapping[str, int], fence: Fence, expecting: str | None = None) -> Desired:
+        """All traffic to what was stable, at full capacity; so many copies of the candidate stay, to testify."""
+        units = self._stable_units()
+        if self.stable:
+            stay = {name: count for name, count in copies.items() if count and name in units}
+            units |= {n: replace(units[n], placed={self.candidate.id: c, **units[n].placed}) for n, c in stay.items()}
+        return Desired(
+            fence,
+            units,
+            self._revisions(),
+            reason=f"release {self.release}: the way back",
+            expecting=expecting,
+            preview=self.candidate.id if self.stable else None,
+            start_within_s=self.start_within_s,
+        )
+
+    def end(self, fence: Fence, expecting: str | None, *, promoted: bool, keep: bool = False) -> Desired:
+        """What is left when the release is over: one revision alone; with `keep`, the one before stays warm."""
+        revision = self.candidate if promoted else self.stable
+        units = alone(self.places, revision.id) if promoted and revision else self._stable_units()
+        if keep and promoted and self.stable:
+            units = {n: replace(d, placed={**d.placed, self.stable.id: self.places[n].instances}) for n, d in units.items()}
+        revisions = self._revisions() if keep else {revision.id: revision} if revision else {}
+        return Desired(
+            fence, units, revisions, reason=f"release {self.release}: over", expecting=expecting,
+            min_ready_s=self.min_ready_s, start_within_s=self.start_within_s,
+        )
+
+    def _stable_units(self) -> dict[str, UnitDesire]:
+        if self.stable is None:
+            return {name: UnitDesire({}) for name in self.places}
+        # A unit that stable does not have is not brought back; one that only stable has comes back with one copy.
+        names = self.stable.units or dict.fromkeys(self.places)
+        places = {n: self.places.get(n) or Place(1, traffic=self.stable.units[n].traffic) for n in names}
+        return {**{n: UnitDesire({}) for n in self.places}, **alone(places, self.stable.id)}
+
+    def _revisions(self) -> dict[str, Revision]:
+        both = [self.candidate, *([self.stable] if self.stable else [])]
+        return {revision.id: revision for revision in both}
+
+
+def draw(environment: Environment, facts: Facts) -> Plan:
+    """The plan of a release; raises UserError `strategy` when the platform cannot carry what the manifest asks."""
+    strategy = _strategy(environment, facts)
+    rollout = environment.rollout
+    if facts.kind != "release":
+        rollout = rollout.model_copy(update={"strategy": "all_at_once"})
+    stable = facts.stable.id if facts.stable else None
+    rungs = ladder(rollout, facts.places, stable, facts.candidate.id, facts.capabilities)
+    watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
+    checks = {moment: tuple(entries) for moment, entries in environment.checklist.items() if entries}
+    plan = Plan(
+        facts.release, facts.kind, facts.service, environment.name, strategy, facts.candidate, facts.stable, rungs,
+        facts.places, (), facts.observed.token, "", _bounds(environment), environment.verdict.undecided.then,
+        environment.rollout.min_ready_s, environment.rollout.start_within_s,
+        round(environment.unattended_s) if watched else None,
+        defaulted=_defaulted(environment), risks=_risks(environment, facts, strategy),
+        nothing_to_do=_nothing(facts), blocked=_blocked(facts),
+        keeps_previous=bool(environment.bake_s and facts.stable and facts.capabilities.coexist != "1"),
+        checks=checks, prepares=environment.prepare is not None and facts.kind == "release",
+    )
+    return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
+
+
+def still_true(plan: Plan, observed: Observed) -> bool:
+    """Whether what was seen when the plan was drawn is still so."""
+    return plan.seen == observed.token
+
+
+def _strategy(environment: Environment, facts: Facts) -> str:
+    asked = environment.rollout.strategy
+    reason = strategies(facts.capabilities)[asked]
+    if reason:
+        able = [name for name, why in strategies(facts.capabilities).items() if not why]
+        raise UserError(
+            "strategy", f"the rollout `{asked}` cannot be carried out in `{environment.name}`", "rollout", reason,
+            f"use one of: {', '.join(able)}",
+        )
+    return "all_at_once" if facts.stable is None or facts.kind != "release" else asked
+
+
+def _bounds(environment: Environment) -> dict[str, float]:
+    return {
+        "rollback_within_s": environment.rollback_within_s,
+        "undecided_hold_s": environment.verdict.undecided.hold_s,
+        "bake_s": environment.bake_s,
+        "false_rollbacks": environment.verdict.false_rollbacks,
+        "false_promotions": environment.verdict.false_promotions,
+        "errors_at_most": environment.verdict.errors.at_most,
+    }
+
+
+def _nothing(facts: Facts) -> str:
+    runs = facts.observed.serves(facts.candidate.id) and facts.observed.settled
+    if runs and not facts.again:
+        return f"{facts.candidate.id} runs there already; `--again` places it anew"
+    return ""
+
+
+def _blocked(facts: Facts) -> str:
+    if facts.older and not facts.may_be_older:
+        return (
+            f"{facts.candidate.id} is older than {facts.stable.id if facts.stable else 'what runs'}; "
+            "`penstock rollback --to` goes back, `--older` releases it all the same"
+        )
+    return facts.floor_broken_by
+
+
+def _defaulted(environment: Environment) -> tuple[str, ...]:
+    return tuple(sorted(key for key, where in environment.said.items() if where == "default"))
+
+
+def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, ...]:
+    risks = []
+    if not facts.capabilities.dead_man:
+        risks.append("no dead man's rule on this target: if the worker dies, nobody goes back until it returns")
+    if facts.capabilities.dead_man and not facts.at_boot:
+        risks.append("would not come back after a reboot: `penstock up --at-boot` writes the unit")
+    if environment.prepare is not None:
+        risks.append("a rollback does not undo `prepare`")
+    if facts.stable is None:
+        risks.append("first release here: there is nothing to go back to; a failure takes it away again")
+    if strategy != "canary" and facts.stable:
+        risks.append(f"{strategy}: candidate and stable are not compared; absolute limits, health and crashes judge")
+    if environment.verdict.undecided.then == "promote":
+        risks.append("a verdict still undecided at the end promotes")
+    return tuple(risks)
+
+
+def _way_back(plan: Plan, facts: Facts) -> str:
+    if plan.stable is None:
+        return "the candidate is taken away; nothing served before"
+    how = {
+        "shift": "it still runs at full capacity: one change of weights",
+        "replace": "its instances are started first, then traffic moves",
+        "reapply": "what ran before is applied again",
+    }[facts.capabilities.way_back if plan.strategy != "rolling" else "replace"]
+    return f"to {plan.stable.id}: {how}; at most {plan.bounds['rollback_within_s']:.0f} s, else a person is asked"
+
+
+def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:
+    stages = [Stage("build", "the commit's files and its build, once; every environment gets this very artifact")]
+    for moment in ("revision", "before"):
+        if plan.checks.get(moment):
+            stages.append(Stage(f"checks: {moment}", f"{', '.join(plan.checks[moment])}: failing blocks, nothing is touched"))
+    stages.append(Stage("lock", "one release at a time; the next waits in line"))
+    if plan.prepares:
+        stages.append(Stage("prepare", "one command before placing; a rollback does not undo it"))
+    for number, rung in enumerate(plan.rungs):
+        stages.append(Stage(rung.name, _why(rung, number, plan)))
+        if number == 0 and plan.checks.get("candidate"):
+            stages.append(Stage("checks: candidate", f"{', '.join(plan.checks['candidate'])}: failing goes back"))
+    if plan.checks.get("promoted"):
+        stages.append(Stage("checks: promoted", f"{', '.join(plan.checks['promoted'])}: failing still goes back"))
+    if environment.bake_s:
+        stages.append(Stage("bake", f"{environment.bake_s:.0f} s of absolute limits, health, crash loops and logs"))
+    return tuple(stages)
+
+
+def _why(rung: Rung, number: int, plan: Plan) -> str:
+    if rung.weight_permille == 0:
+        return "reachable by preview only, healthy before it gets any traffic"
+    if not rung.judged:
+        return "capacity first, then traffic; what is replaced is drained"
+    early = "may leave early when accepted" if rung.may_leave_early else "soaks"
+    ask = "; only an accepted candidate goes on" if number == len(plan.rungs) - 2 else ""
+    return f"{rung.duration_s:.0f} s, {early}{ask}"
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """The plan as it is journaled and shown with `--json`."""
+    return {**data.dump(plan), "digest": plan.digest}

@@ -1,0 +1,1 @@
+"""A small service that ships with Penstock, and its release under load."""

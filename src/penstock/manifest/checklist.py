@@ -1,0 +1,154 @@
+"""`checklist`: what is asked at each moment. The names are the user's; the moment decides what a failure means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from penstock.manifest.environment import MOMENTS, CheckEntry, Moment
+from penstock.manifest.node import Entry, Map, Node, Place, Scalar
+from penstock.manifest.problems import Problems, choice, nearest
+from penstock.manifest.section import Section
+from penstock.manifest.typed import refuse_key, typed
+
+METHODS = ("get", "post", "put", "patch", "delete", "head")
+LATER_KINDS = frozenset(
+    """tests coverage vulnerabilities leaks iam template commits branch reviews configuration reachable logs alarms
+    dashboards cost rotation dynamodb_item fresh load outdated findings licences sbom drift drill flags healthy_now
+    links on_call slo reproducible messages api lint""".split()
+)
+_LATER_KEYS = frozenset(
+    "needs when in once_in blocks was by due report at_least at_most invoke payload beside for tell otherwise".split()
+)
+
+
+def checklist(
+    node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems: Problems
+) -> dict[Moment, dict[str, CheckEntry]]:
+    """Every entry of every moment; what cannot be read is noted and left out."""
+    found: dict[Moment, dict[str, CheckEntry]] = {}
+    if not isinstance(node, Map):
+        problems.add(
+            "shape",
+            node.place,
+            "`checklist` is a map of moments",
+            "the moment decides what a failure means",
+            f"a map with {choice(MOMENTS)}",
+        )
+        return found
+    for entry in node.entries.values():
+        moment = next((known for known in MOMENTS if known == entry.key.text), None)
+        if moment is None:
+            refuse_key(entry.key, MOMENTS, ("later",), key.text, problems)
+        elif isinstance(entry.value, Map):
+            found[moment] = _moment(moment, entry.value, kinds, problems)
+        else:
+            problems.add(
+                "shape",
+                entry.value.place,
+                f"`{moment}` is a map of named checks",
+                "each check has a name",
+                f"{moment}: {{tests: pytest -q}}",
+            )
+    return {moment: found[moment] for moment in MOMENTS if found.get(moment)}
+
+
+def _moment(
+    moment: Moment, node: Map, kinds: Mapping[str, type[Section]], problems: Problems
+) -> dict[str, CheckEntry]:
+    checks = {name: check(moment, entry, kinds, problems) for name, entry in node.entries.items()}
+    return {name: entry for name, entry in checks.items() if entry}
+
+
+def check(
+    moment: Moment, entry: Entry, kinds: Mapping[str, type[Section]], problems: Problems
+) -> CheckEntry | None:
+    """One line of the checklist, in its kind's own section."""
+    node = _as_map(entry.value)
+    kind = _kind(entry, node, kinds, problems)
+    if kind is None or node is None:
+        return None
+    rest = node.without("is")
+    later = [
+        e.key for name, e in rest.entries.items() if name in _LATER_KEYS and name not in _keys(kinds[kind])
+    ]
+    for key in later:
+        refuse_key(key, (), _LATER_KEYS, "", problems)
+    section = typed(kinds[kind], rest.without(*(key.text for key in later)), entry.key, problems)
+    if section is None:
+        return None
+    within_s = getattr(section, "within_s", getattr(section, "within", 600.0))
+    return CheckEntry(name=entry.key.text, moment=moment, kind=kind, section=section, within_s=within_s)
+
+
+def _keys(model: type[Section]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _as_map(node: Node) -> Map | None:
+    """A bare string is a command."""
+    if isinstance(node, Scalar):
+        key = Scalar("run", Place(node.place.line, node.place.column, node.place.origin))
+        return Map({"run": Entry(key, node)}, node.place)
+    return node if isinstance(node, Map) else None
+
+
+def _kind(
+    entry: Entry, node: Map | None, kinds: Mapping[str, type[Section]], problems: Problems
+) -> str | None:
+    name = entry.key.text
+    if node is None:
+        problems.add(
+            "shape",
+            entry.value.place,
+            f"the check `{name}` is a command or a map",
+            "a list says neither",
+            f"{name}: a command in one line",
+        )
+        return None
+    asked = node.entries.get("ask")
+    if asked:
+        refuse_key(asked.key, (), ("ask",), "", problems)
+        return None
+    said = node.entries.get("is")
+    kind = said.value.text if said and isinstance(said.value, Scalar) else _implied(node)
+    if kind in kinds:
+        return kind
+    place = said.value.place if said else entry.key.place
+    _no_kind(name, kind, place, kinds, problems)
+    return None
+
+
+def _implied(node: Map) -> str:
+    if any(method in node.entries for method in (*METHODS, "steps")):
+        return "http"
+    return "command" if "run" in node.entries else ""
+
+
+def _no_kind(
+    name: str, kind: str, place: Place, kinds: Mapping[str, type[Section]], problems: Problems
+) -> None:
+    if not kind:
+        problems.add(
+            "missing-key",
+            place,
+            f"the check `{name}` does not say what it does",
+            f"it needs `run`, one of {choice(METHODS)}, `steps`, or `is`",
+            f"{name}: a command in one line",
+        )
+    elif kind in LATER_KINDS or kind in ("http", "command"):
+        problems.add(
+            "not-yet",
+            place,
+            f"`is: {kind}` is not acted on yet",
+            "this version would ignore it, and what is written must never be ignored",
+            "a command that does the same, as in `run: ...`",
+        )
+    else:
+        near = nearest(kind, kinds)
+        problems.add(
+            "unknown-kind",
+            place,
+            f"no check is called `{kind}`",
+            "`is` names a kind of check",
+            near or f"one of: {choice(kinds)}",
+        )

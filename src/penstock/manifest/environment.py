@@ -1,0 +1,78 @@
+"""An environment as it is in force: everything said for all, for one it is like, and for itself, resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import SerializeAsAny
+
+from penstock.manifest.build import Build
+from penstock.manifest.health import Health
+from penstock.manifest.logs import Logs
+from penstock.manifest.prepare import Prepare
+from penstock.manifest.rollout import Rollout
+from penstock.manifest.secrets import SecretReference, seen
+from penstock.manifest.section import Section
+from penstock.manifest.unit import Unit
+from penstock.manifest.verdict import Verdict
+
+Kinds = Mapping[str, Mapping[str, type[Section]]]
+"""What the registry knows: "target" and "check", each a map of kind -> its section."""
+
+Moment = Literal["revision", "before", "candidate", "promoted"]
+MOMENTS: tuple[Moment, ...] = ("revision", "before", "candidate", "promoted")
+
+
+class CheckEntry(Section):
+    """One line of the checklist: its name, when it is asked, its kind, and that kind's own section."""
+
+    name: str
+    moment: Moment
+    kind: str
+    section: SerializeAsAny[Section]
+    within_s: float = 600.0
+
+
+class TargetEntry(Section):
+    """Where the service runs: the kind of platform, and that kind's own section."""
+
+    kind: str
+    section: SerializeAsAny[Section]
+
+
+class Environment(Section):
+    """One environment, fully resolved.
+
+    `said` tells of every dotted key where it was said ("line 40", "production, line 12") or that it is a "default".
+    Times are in seconds; `$ENVIRONMENT` is filled in where `env` and `secrets` name it.
+    """
+
+    name: str
+    build: Build | None = None
+    units: dict[str, Unit]
+    prepare: Prepare | None = None
+    health: Health | None = None
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretReference] = {}
+    checklist: dict[Moment, dict[str, CheckEntry]] = {}
+    logs: Logs = Logs()
+    target: TargetEntry
+    rollout: Rollout = Rollout()
+    verdict: Verdict = Verdict()
+    bake_s: float = 0.0
+    rollback_within_s: float = 300.0
+    unattended_s: float = 120.0
+    said: dict[str, str] = {}
+
+    def sees(self, unit: str) -> tuple[str, ...]:
+        """The names of the secrets that a unit gets."""
+        return seen(self.units[unit].sees, self.secrets)
+
+
+class Manifest(Section):
+    """A whole manifest: what the service is called, and each environment as it is in force."""
+
+    format: int
+    service: str
+    environments: dict[str, Environment]

@@ -1,0 +1,180 @@
+"""pydantic's errors in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.manifest.problems import choice, nearest
+from penstock.manifest.section import Command, Section
+from penstock.manifest.shape import section_of
+
+
+@dataclass(frozen=True)
+class Told:
+    """A problem that has no place yet."""
+
+    code: str
+    what: str
+    why: str
+    instead: str
+
+
+_SHAPES = {
+    "string_type": ("text", "a value in one line"),
+    "dict_type": ("a map", "keys and values below it, or in {...}"),
+    "mapping_type": ("a map", "keys and values below it, or in {...}"),
+    "model_type": ("a map", "keys and values below it, or in {...}"),
+    "model_attributes_type": ("a map", "keys and values below it, or in {...}"),
+    "tuple_type": ("a list", "[one, two]"),
+    "list_type": ("a list", "[one, two]"),
+}
+_EXAMPLES = {
+    "run": "run: and the words of a command",
+    "get": "get: /a/path",
+    "port": "port: 8080",
+    "observe": "observe: and a command that prints what runs",
+    "converge": "converge: and a command that makes it so",
+    "weight_permille": "5% for 30m",
+    "ratio": "1.5x + 0.05pp",
+    "scheme": "file:/a/path",
+}
+
+
+def explain(error: Mapping[str, Any], key: str, kind: Any) -> Told:
+    """What one error says to a person; `key` is the last key before it, `kind` the type that was expected there."""
+    context = error.get("ctx", {})
+    if "what" in context:
+        return Told(error["type"], context["what"], context["why"], context["instead"])
+    name = error["type"]
+    if name in _SHAPES:
+        return _shape(error, key, kind)
+    explained = _KNOWN.get(name)
+    return explained(error, key) if explained else _other(error, key)
+
+
+def _shape(error: Mapping[str, Any], key: str, kind: Any) -> Told:
+    section = section_of(kind)
+    wanted, instead = _SHAPES[error["type"]]
+    if section is Command:
+        wanted, instead = "a command", "words in one line, a list of words, or {sh: ...}"
+    elif section is not None and section.written == frozenset():
+        wanted, instead = "one line of text", _written(section)
+    got = error.get("input")
+    given = "a map" if isinstance(got, dict) else "a list" if isinstance(got, list) else f"`{got}`"
+    return Told("shape", f"`{key}` is {wanted}, not {given}", f"its value here is {given}", instead)
+
+
+def _written(section: type[Section]) -> str:
+    required = next((name for name in section.model_fields if name in _EXAMPLES), "")
+    return _EXAMPLES.get(required, "a value in one line")
+
+
+def _missing(error: Mapping[str, Any], key: str) -> Told:
+    lacking = str(error["loc"][-1])
+    if lacking in ("weight_permille", "duration_s", "ratio", "scheme", "locator"):
+        return Told(
+            "shape",
+            f"`{key}` is one line of text, not a map",
+            "it is written in one piece",
+            _EXAMPLES.get(lacking, "a value in one line"),
+        )
+    return Told(
+        "missing-key",
+        f"`{key}` lacks `{lacking}`",
+        "there is no default that would be safe",
+        _EXAMPLES.get(lacking, f"{lacking}: and a value"),
+    )
+
+
+def _word(error: Mapping[str, Any], key: str) -> Told:
+    known = re.findall(r"'([^']*)'", str(error["ctx"].get("expected", "")))
+    given = error.get("input")
+    if not isinstance(given, str):
+        return Told(
+            "shape", f"`{key}` is a word, not a map or a list", f"it is one of {choice(known)}", known[0]
+        )
+    return Told(
+        "unknown-word",
+        f"`{key}` knows no `{given}`",
+        f"it is one of {choice(known)}",
+        nearest(given, known) or choice(known),
+    )
+
+
+def _bound(error: Mapping[str, Any], key: str) -> Told:
+    sign = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    limits = [f"{sign[name]} {limit:g}" for name, limit in error["ctx"].items() if name in sign]
+    limit = " and ".join(limits)
+    given = error.get("input")
+    said = f"`{given}` is out of range for `{key}`" if isinstance(given, str) else f"`{key}` is out of range"
+    return Told(
+        "range",
+        said,
+        f"it is {limit}, in seconds, or as a fraction of 1, where it has a unit",
+        f"a value that is {limit}",
+    )
+
+
+def _name(error: Mapping[str, Any], key: str) -> Told:
+    given, pattern = str(error.get("input")), str(error["ctx"].get("pattern", ""))
+    if pattern.startswith("^[A-Za-z_]"):
+        return Told(
+            "name",
+            f"`{given}` is not the name of a variable",
+            "such a name is letters, digits and _, and does not start with a digit",
+            re.sub(r"[^A-Za-z0-9_]", "_", given) or "A_NAME",
+        )
+    if pattern.startswith("^[0-9A-Fa-f"):
+        return Told(
+            "value",
+            f"`{given}` is not an address",
+            "it is an IP address of this machine",
+            "127.0.0.1, or 0.0.0.0 for all",
+        )
+    return Told(
+        "name",
+        f"`{given}` cannot be a name",
+        "a name is small letters, digits and -, and starts with a letter",
+        re.sub(r"[^a-z0-9-]", "-", given.lower())[:39] or "a-name",
+    )
+
+
+def _long(error: Mapping[str, Any], key: str) -> Told:
+    return Told(
+        "name",
+        f"`{key}` is too long",
+        f"at most {error['ctx'].get('max_length')} characters",
+        "a shorter one",
+    )
+
+
+def _raised(error: Mapping[str, Any], key: str) -> Told:
+    said = str(error.get("ctx", {}).get("error", error.get("msg", "")))
+    what, why, instead = ([*said.split(" :: "), "", ""])[:3]
+    return Told("value", what, why or f"`{key}` cannot have this value", instead or "another value")
+
+
+def _other(error: Mapping[str, Any], key: str) -> Told:
+    said = str(error.get("msg", "it is not valid"))
+    return Told(
+        "value",
+        f"`{key}` is not right: {said[:1].lower()}{said[1:]}",
+        "its key asks for another kind of value",
+        "a value of that kind",
+    )
+
+
+_KNOWN: dict[str, Callable[[Mapping[str, Any], str], Told]] = {
+    "missing": _missing,
+    "literal_error": _word,
+    "greater_than": _bound,
+    "greater_than_equal": _bound,
+    "less_than": _bound,
+    "less_than_equal": _bound,
+    "string_pattern_mismatch": _name,
+    "string_too_long": _long,
+    "value_error": _raised,
+}

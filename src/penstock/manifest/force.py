@@ -1,0 +1,162 @@
+"""One resolved tree to the environment that is in force."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from penstock.manifest.build import Build
+from penstock.manifest.checklist import checklist
+from penstock.manifest.environment import CheckEntry, Environment, Kinds, Moment, TargetEntry
+from penstock.manifest.health import Health
+from penstock.manifest.logs import Logs
+from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
+from penstock.manifest.prepare import Prepare
+from penstock.manifest.problems import Problems
+from penstock.manifest.references import references
+from penstock.manifest.rollout import Rollout
+from penstock.manifest.said import said
+from penstock.manifest.secrets import SecretReference
+from penstock.manifest.section import Section
+from penstock.manifest.target import fits, target
+from penstock.manifest.times import Times
+from penstock.manifest.typed import typed
+from penstock.manifest.unit import Unit
+from penstock.manifest.verdict import Verdict
+from penstock.manifest.words import is_name, is_variable
+
+S = TypeVar("S", bound=Section)
+Built = tuple[Build | None, Node | None]
+_TIMES = frozenset({"bake", "rollback_within", "unattended"})
+
+
+def in_force(
+    key: Scalar, tree: Map, build: Built, kinds: Kinds, problems: Problems, *, whole: bool = True
+) -> Environment | None:
+    """The environment of a resolved tree; None when something is wrong, which is then noted. `key` names it.
+
+    With `whole` false the tree is only what is said for all environments: it may lack anything, and is looked at.
+    """
+    health = None if is_none(tree.get("health")) else _one("health", Health, tree, problems) or Health()
+    units = _units(tree, health, problems)
+    times = typed(Times, tree.only(_TIMES), key, problems) or Times()
+    where = _target(tree, kinds, problems)
+    parts: dict[str, Any] = {
+        "env": _env(tree, problems),
+        "secrets": _secrets(tree, problems),
+        "checklist": _checks(tree, kinds, problems),
+        "prepare": _one("prepare", Prepare, tree, problems, may_be_none=True),
+        "logs": _one("logs", Logs, tree, problems, may_be_none=True) or Logs(),
+        "rollout": _one("rollout", Rollout, tree, problems) or Rollout(),
+        "verdict": _one("verdict", Verdict, tree, problems) or Verdict(),
+    }
+    if whole:
+        _lacking(key, tree, problems)
+        _beside_units(where, tree, units, problems)
+        references(tree, build[1], problems)
+    if not whole or problems or where is None:
+        return None
+    parts |= times.model_dump()
+    found = Environment(name=key.text, build=build[0], units=units, health=health, target=where, **parts)
+    return found.model_copy(update={"said": said(found, times, tree, build[1])})
+
+
+def _lacking(key: Scalar, tree: Map, problems: Problems) -> None:
+    """Note what no environment can do without."""
+    if not tree.entries.get("units"):
+        problems.add(
+            "missing-key",
+            key.place,
+            f"there is nothing to run in `{key.text}`",
+            "a service has `run`, or `units`",
+            "run: and the words of a command",
+        )
+    if not tree.entries.get("target"):
+        problems.add(
+            "missing-key",
+            key.place,
+            f"`{key.text}` lacks `target`",
+            "it says where the service runs",
+            "target: {is: local, port: 8080}",
+        )
+
+
+def _one(name: str, model: type[S], tree: Map, problems: Problems, *, may_be_none: bool = False) -> S | None:
+    entry = tree.entries.get(name)
+    if entry is None or (may_be_none and is_none(entry.value)):
+        return None
+    return typed(model, entry.value, entry.key, problems)
+
+
+def _env(tree: Map, problems: Problems) -> dict[str, str]:
+    found = {}
+    for entry in _named("env", tree, "env: {LOG_LEVEL: info}", problems).entries.values():
+        if not isinstance(entry.value, Scalar):
+            problems.add(
+                "shape",
+                entry.value.place,
+                f"`{entry.key.text}` is text, not a map or a list",
+                "a process gets its environment as text",
+                f'{entry.key.text}: "the text"',
+            )
+        elif is_variable(entry.key, problems):
+            found[entry.key.text] = entry.value.text
+    return found
+
+
+def _secrets(tree: Map, problems: Problems) -> dict[str, SecretReference]:
+    found = {}
+    for entry in _named("secrets", tree, "secrets: {TOKEN: file:/etc/shop/token}", problems).entries.values():
+        reference = typed(SecretReference, entry.value, entry.key, problems)
+        if is_variable(entry.key, problems) and reference:
+            found[entry.key.text] = reference
+    return found
+
+
+def _units(tree: Map, health: Health | None, problems: Problems) -> dict[str, Unit]:
+    """Every unit, with its own or the service's health, and what it sees when it does not say."""
+    named = _named("units", tree, "units: {web: {run: ...}}", problems).entries
+    found = {}
+    for entry in named.values():
+        if is_name("unit", entry.key, problems) and (unit := typed(Unit, entry.value, entry.key, problems)):
+            own = unit.model_fields_set
+            asked = unit.health if "health" in own else health if unit.traffic else None
+            sees = unit.sees if "sees" in own or len(named) == 1 else ()
+            found[entry.key.text] = unit.model_copy(update={"health": asked, "sees": sees})
+    return found
+
+
+def _checks(tree: Map, kinds: Kinds, problems: Problems) -> dict[Moment, dict[str, CheckEntry]]:
+    entry = tree.entries.get("checklist")
+    if entry is None or is_none(entry.value):
+        return {}
+    return checklist(entry.value, entry.key, kinds.get("check", {}), problems)
+
+
+def _target(tree: Map, kinds: Kinds, problems: Problems) -> TargetEntry | None:
+    entry = tree.entries.get("target")
+    return target(entry.value, entry.key, kinds.get("target", {}), problems) if entry else None
+
+
+def _beside_units(where: TargetEntry | None, tree: Map, units: dict[str, Unit], problems: Problems) -> None:
+    """Note what does not fit between the target and the units that are to run there."""
+    entry = tree.entries.get("target")
+    if where and entry and len(units) == len(_entries(tree.get("units"))):
+        takes_traffic = {name: unit.traffic for name, unit in units.items()}
+        fits(where, entry.value, entry.key, takes_traffic, problems)
+
+
+def _entries(node: Node | None) -> dict[str, Entry]:
+    return node.entries if isinstance(node, Map) else {}
+
+
+def _named(name: str, tree: Map, instead: str, problems: Problems) -> Map:
+    """A map of named entries; empty when it is not there."""
+    entry = tree.entries.get(name)
+    if entry is None or (is_none(entry.value) and name != "units"):
+        return Map()
+    if isinstance(entry.value, Map):
+        return entry.value
+    problems.add(
+        "shape", entry.value.place, f"`{name}` is a map of names", "each of its entries has a name", instead
+    )
+    return Map()

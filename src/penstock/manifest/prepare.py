@@ -1,0 +1,25 @@
+"""`prepare`: one command between the build and placing, such as a migration. A rollback does not undo it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from penstock.manifest.section import Command, Duration, Section, Variable
+
+
+class Prepare(Section):
+    """`run`, in the new revision's folder, with `env` and the secrets in `sees` (None: all), at most `within_s`."""
+
+    not_yet: ClassVar[frozenset[str]] = frozenset({"in", "when", "undo", "once_in"})
+
+    run: Command
+    env: dict[Variable, str] = {}
+    sees: tuple[str, ...] | None = None
+    within_s: Duration = Field(default=600.0, alias="within")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return {"run": value} if isinstance(value, str) else value

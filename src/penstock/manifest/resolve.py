@@ -1,0 +1,170 @@
+"""What is in force in one environment: what is said for all, then for what it is like, then for itself.
+
+Maps of named entries add by name, an entry is replaced whole, `none` removes it. Any other key is replaced whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from penstock.manifest.node import Entry, Map, Node, Scalar, Seq, is_none, said_by
+from penstock.manifest.problems import Problems, choice, nearest
+
+BY_NAME = frozenset({"env", "secrets", "units"})
+_ENVIRONMENT = re.compile(r"\$ENVIRONMENT(?![A-Za-z0-9_])")
+
+
+def resolve(common: Map, environments: Map, problems: Problems) -> dict[str, Map]:
+    """Every environment's whole tree, by name; one whose `like` leads nowhere or in a circle is left out."""
+    own = {name: _own(entry, name, problems) for name, entry in environments.entries.items()}
+    resolved: dict[str, Map] = {}
+    for name in own:
+        chain = _chain(name, own, problems)
+        if chain is not None:
+            tree = common
+            for link in reversed(chain):
+                tree = overlay(tree, own[link].without("like"), problems)
+            resolved[name] = _filled_in(tree, name)
+    return resolved
+
+
+def overlay(base: Map, over: Map, problems: Problems) -> Map:
+    """`base` with everything that `over` says instead."""
+    entries = dict(base.entries)
+    for name, entry in over.entries.items():
+        below = base.get(name)
+        if name == "checklist" and isinstance(below, Map) and isinstance(entry.value, Map):
+            entries[name] = Entry(entry.key, _moments(below, entry.value, problems))
+        elif name == "checklist" and isinstance(entry.value, Map):
+            entries[name] = Entry(entry.key, _moments(Map(), entry.value, problems))
+        elif name in BY_NAME and isinstance(entry.value, Map):
+            entries[name] = Entry(
+                entry.key, named(below if isinstance(below, Map) else Map(), entry.value, problems)
+            )
+        else:
+            entries[name] = entry
+    return replace(base, entries=entries)
+
+
+def named(base: Map, over: Map, problems: Problems) -> Map:
+    """A map of named entries with others added, replaced or removed."""
+    entries = dict(base.entries)
+    for name, entry in over.entries.items():
+        if not is_none(entry.value):
+            entries[name] = entry
+        elif name in base.entries:
+            del entries[name]
+        else:
+            nothing_to_remove(entry.key, base.entries.keys(), problems)
+    return Map(entries, over.place, over.flow)
+
+
+def nothing_to_remove(key: Scalar, known: Iterable[str], problems: Problems) -> None:
+    """Note a `none` that takes nothing away."""
+    names = list(known)
+    near = nearest(key.text, names)
+    problems.add(
+        "nothing-to-remove",
+        key.place,
+        f"there is no `{key.text}` to remove",
+        "`none` takes away what was said for all environments, or for the one this is like",
+        near or (f"one of: {choice(names)}" if names else '"none" in quotes, where the text is meant'),
+    )
+
+
+def _moments(base: Map, over: Map, problems: Problems) -> Map:
+    entries = dict(base.entries)
+    for moment, entry in over.entries.items():
+        below = base.get(moment)
+        if is_none(entry.value) and below is not None:
+            del entries[moment]
+        elif is_none(entry.value):
+            nothing_to_remove(entry.key, base.entries.keys(), problems)
+        elif isinstance(entry.value, Map):
+            below = below if isinstance(below, Map) else Map()
+            entries[moment] = Entry(entry.key, named(below, entry.value, problems))
+        else:
+            entries[moment] = entry
+    return Map(entries, over.place, over.flow)
+
+
+def _own(entry: Entry, name: str, problems: Problems) -> Map:
+    if isinstance(entry.value, Map):
+        said = said_by(entry.value, name)
+        assert isinstance(said, Map)
+        return said
+    problems.add(
+        "shape",
+        entry.value.place,
+        f"the environment `{name}` is a map of keys",
+        "it says what differs from what is said for all",
+        f"{name}: {{}} where nothing differs",
+    )
+    return Map(place=entry.key.place)
+
+
+def _chain(name: str, own: dict[str, Map], problems: Problems) -> list[str] | None:
+    """The environment and all it is like, nearest first."""
+    chain = [name]
+    while (entry := own[chain[-1]].entries.get("like")) is not None:
+        if not isinstance(entry.value, Scalar):
+            problems.add(
+                "shape",
+                entry.value.place,
+                "`like` names one environment",
+                "it starts from there",
+                "like: production",
+            )
+            return None
+        other = entry.value.text
+        if other not in own:
+            problems.add(
+                "unknown-environment",
+                entry.value.place,
+                f"there is no environment `{other}`",
+                "`like` names an environment of this file",
+                nearest(other, own) or f"one of: {choice(own)}",
+            )
+            return None
+        if other in chain:
+            _circle(chain, other, own, problems)
+            return None
+        chain.append(other)
+    return chain
+
+
+def _circle(chain: list[str], again: str, own: dict[str, Map], problems: Problems) -> None:
+    circle = chain[chain.index(again) :]
+    first = min(circle, key=lambda name: own[name].place.line)
+    start = circle.index(first)
+    round_trip = " -> ".join([*circle[start:], *circle[:start], first])
+    entry = own[first].entries["like"]
+    problems.add(
+        "like-circle",
+        entry.value.place,
+        f"`like` runs in a circle: {round_trip}",
+        "none of them would have anything to start from",
+        "one environment without `like`",
+    )
+
+
+def _filled_in(tree: Map, name: str) -> Map:
+    """$ENVIRONMENT in the values of `env` and the locators of `secrets`, wherever they stand."""
+
+    def within(node: Node, *, fill: bool) -> Node:
+        if isinstance(node, Scalar):
+            return replace(node, text=_ENVIRONMENT.sub(lambda _: name, node.text)) if fill else node
+        if isinstance(node, Seq):
+            return replace(node, items=tuple(within(item, fill=fill) for item in node.items))
+        return replace(node, entries={key: _within(entry, key, fill) for key, entry in node.entries.items()})
+
+    def _within(entry: Entry, key: str, fill: bool) -> Entry:
+        if key in ("json", "payload"):
+            return entry
+        return replace(entry, value=within(entry.value, fill=fill or key in ("env", "secrets")))
+
+    filled = within(tree, fill=False)
+    assert isinstance(filled, Map)
+    return filled

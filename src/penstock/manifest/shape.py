@@ -1,0 +1,39 @@
+"""What a model says about the keys below it: which may be written, and of what type each is."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from penstock.manifest.section import Section
+
+
+def keys(model: type[Section]) -> dict[str, Any]:
+    """Every key that a person may write, with its type."""
+    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return known if model.written is None else {k: t for k, t in known.items() if k in model.written}
+
+
+def section_of(kind: Any) -> type[Section] | None:
+    """The section that a type is, or may be."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return kind
+    if get_origin(kind) is Annotated:
+        return section_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((found for part in get_args(kind) if (found := section_of(part))), None)
+    return None
+
+
+def inner(kind: Any, key: str | int) -> Any:
+    """The type of what lies under a key (or at a place in a list); Any where nothing is said."""
+    section = section_of(kind)
+    if section and isinstance(key, str):
+        return keys(section).get(key, Any)
+    if get_origin(kind) is Annotated:
+        return inner(get_args(kind)[0], key)
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((found for part in get_args(kind) if (found := inner(part, key)) is not Any), Any)
+    if get_origin(kind) in (list, tuple, dict) and get_args(kind):
+        return get_args(kind)[1 if get_origin(kind) is dict else 0]
+    return Any

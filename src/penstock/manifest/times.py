@@ -1,0 +1,25 @@
+"""`bake`, `rollback_within` and `unattended`: how long is watched, how long going back may take, and alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from penstock.manifest.section import Duration, Section
+
+
+def _none(value: Any) -> Any:
+    return 0.0 if value == "none" else value
+
+
+class Times(Section):
+    """`bake_s`: how long a promoted revision is watched, with the power to go back.
+
+    `rollback_within_s`: after it a person is asked. `unattended_s`: how long a candidate may have traffic with
+    nobody watching, before the written way back is taken.
+    """
+
+    bake_s: Annotated[Duration, BeforeValidator(_none)] = Field(default=0.0, alias="bake", ge=0)
+    rollback_within_s: Duration = Field(default=300.0, alias="rollback_within", ge=5)
+    unattended_s: Duration = Field(default=120.0, alias="unattended", ge=5)

@@ -1,0 +1,190 @@
+"""Nodes to sections: every scalar is typed by its key, and every error finds its way back to a place in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from penstock.manifest.core_schema import NotJson, yaml_value
+from penstock.manifest.explain import explain
+from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
+from penstock.manifest.problems import Problems, choice, nearest
+from penstock.manifest.section import Command, Section
+from penstock.manifest.shape import inner, keys, section_of
+
+S = TypeVar("S", bound=Section)
+AS_YAML = ("json", "payload")  # below these keys alone, YAML's own types count
+_CANNOT_BE_IGNORED = "what is written must never be ignored"
+
+
+def typed(model: type[S], node: Node, key: Scalar, problems: Problems, name: str = "") -> S | None:
+    """The section in a node, or None with at least one problem noted. `key` is where the node was named."""
+    before = len(problems)
+    data = _data(node, model, name or key.text, problems)
+    found = validated(model, data, node, key, problems)
+    return found if len(problems) == before else None
+
+
+def validated(model: type[S], data: Any, node: Node, key: Scalar, problems: Problems) -> S | None:
+    """A section of plain data, each error at its place."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_input=True):
+            note(found, model, node, key, problems)
+    return None
+
+
+def note(found: Mapping[str, Any], model: type[Section], node: Node, key: Scalar, problems: Problems) -> None:
+    """One of pydantic's errors as a problem."""
+    path = tuple(found["loc"])
+    if at := found.get("ctx", {}).get("at"):
+        path += (at,)
+    place, said, kind = _locate(path, model, node, key)
+    told = explain(found, said, kind)
+    problems.add(told.code, place, told.what, told.why, told.instead)
+
+
+def refuse_key(
+    key: Scalar, known: Iterable[str], later: Iterable[str], where: str, problems: Problems
+) -> None:
+    """Note a key that cannot stand here: not acted on yet, or not known at all."""
+    if key.text in later:
+        problems.add(
+            "not-yet",
+            key.place,
+            f"`{key.text}` is not acted on yet",
+            f"this version would ignore it, and {_CANNOT_BE_IGNORED}",
+            "the manifest without it",
+        )
+        return
+    near = nearest(key.text, known)
+    problems.add(
+        "unknown-key",
+        key.place,
+        f"`{key.text}` is not a key of `{where}`" if where else f"`{key.text}` is not a key",
+        f"it would be ignored, and {_CANNOT_BE_IGNORED}",
+        near or f"one of: {choice(known)}",
+    )
+
+
+def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[Place, str, Any]:
+    """Follow an error's path as far as the file goes: its place, the last key on the way, and the type there."""
+    said, place = key.text, key.place if isinstance(node, Map) else node.place
+    for step in path:
+        entry = node.entries.get(step) if isinstance(node, Map) and isinstance(step, str) else None
+        if entry:
+            kind, node, said = inner(kind, step), entry.value, step
+            place = entry.key.place if isinstance(node, Map) else node.place
+        elif isinstance(node, Seq) and isinstance(step, int) and step < len(node.items):
+            kind, node = inner(kind, step), node.items[step]
+            place = node.place
+        else:
+            break
+    return place, said, kind
+
+
+def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
+    """Plain data for pydantic: text everywhere, but YAML's own types below `json` and `payload`."""
+    if isinstance(node, Scalar):
+        return _text(node, kind, name, problems)
+    if isinstance(node, Seq):
+        return [_data(item, inner(kind, i), name, problems) for i, item in enumerate(node.items)]
+    section = section_of(kind)
+    before: Entry | None = None
+    data = {}
+    for entry in node.entries.values():
+        key = entry.key.text
+        if section and key not in keys(section):
+            _refuse(entry, before, section, name, node, problems)
+        elif key in AS_YAML and inner(kind, key) is not str:
+            data[key] = _as_yaml(entry.value, problems)
+        else:
+            data[key] = _data(entry.value, inner(kind, key), key, problems)
+        before = entry
+    return data
+
+
+def _refuse(
+    entry: Entry, before: Entry | None, section: type[Section], name: str, node: Map, problems: Problems
+) -> None:
+    key, known = entry.key, keys(section)
+    cut = node.flow and before and before.key.text in ("run", "sh") and isinstance(before.value, Scalar)
+    if (
+        cut
+        and before
+        and isinstance(before.value, Scalar)
+        and before.value.plain
+        and not nearest(key.text, known)
+    ):
+        problems.add(
+            "comma",
+            key.place,
+            f"`{key.text}` is not a key of `{name}`: did a comma end the command?",
+            f"inside {{...}} a comma separates keys, so `{before.key.text}` is only `{before.value.text}`",
+            f'{{{before.key.text}: "the whole command, in quotes"}}',
+        )
+        return
+    refuse_key(key, known, section.not_yet, name, problems)
+
+
+def _text(node: Scalar, kind: Any, name: str, problems: Problems) -> str:
+    if node.plain and node.comment_gap == 1 and section_of(kind) is Command:
+        problems.add(
+            "comment-in-command",
+            node.place,
+            f"a `#` after a space ended this command at `{_end(node.text)}`",
+            "what follows is a comment to YAML; a comment that is meant stands two spaces away",
+            f'{name}: "the whole command, in quotes", or two spaces before the #',
+        )
+    return node.text
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= 30 else f"...{text[-27:]}"
+
+
+def _as_yaml(node: Node, problems: Problems) -> Any:
+    if isinstance(node, Map):
+        return {name: _as_yaml(entry.value, problems) for name, entry in node.entries.items()}
+    if isinstance(node, Seq):
+        return [_as_yaml(item, problems) for item in node.items]
+    try:
+        return yaml_value(node.text) if node.plain else node.text
+    except NotJson:
+        problems.add(
+            "value",
+            node.place,
+            f"`{node.text[:40]}` has no place in JSON",
+            "JSON knows no infinity, no NaN, and no number without bounds",
+            "a number, or text in quotes",
+        )
+        return None
+
+
+_BRACES = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)?")
+_SHELL_OR_DATA = frozenset({"sh", "critical", *AS_YAML})
+
+
+def refuse_braces(node: Node, problems: Problems) -> None:
+    """`${X}` is a shell's word; Penstock fills in $X alone. Not below `sh`, `json`, `payload` and `critical`."""
+    if isinstance(node, Map):
+        for name, entry in node.entries.items():
+            if name not in _SHELL_OR_DATA:
+                refuse_braces(entry.value, problems)
+    elif isinstance(node, Seq):
+        for item in node.items:
+            refuse_braces(item, problems)
+    elif found := _BRACES.search(node.text):
+        plain = node.plain and node.one_line
+        place = Place(node.place.line, node.place.column + (found.start() if plain else 0))
+        problems.add(
+            "braces",
+            place,
+            "`${...}` is not filled in here",
+            "names are filled in as $NAME, without a shell's defaults and substitutions",
+            f"${found[1] or 'NAME'}, or `sh:` where a shell is meant",
+        )

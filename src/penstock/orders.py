@@ -1,0 +1,133 @@
+"""Writing the order of a release: the commit, its manifest, its secrets' values, and the row that a worker will find."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.core.revision import revision_of
+from penstock.errors import UserError
+from penstock.manifest import Environment
+from penstock.providers.git import GitForge
+from penstock.providers.secrets import ReferenceSecrets
+from penstock.records import environments, orders, releases
+from penstock.records.store import Row
+from penstock.worlds import MANIFEST, manifest_at
+
+if TYPE_CHECKING:
+    from penstock.api import Desk
+
+
+def order_release(
+    desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool, supersede: bool
+) -> int:
+    """A release of a commit. Everything that can be wrong with the asking is said here, before anything is written."""
+    forge = GitForge(repository)
+    root = forge.root_commit()
+    commit = forge.resolve(asked)
+    manifest = manifest_at(forge, commit)
+    environment = environment_named(manifest, name)
+    environments.know(desk.store, manifest.service, root, str(repository))
+    forge.mirror(desk.state.repository(manifest.service), commit)
+    options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
+    number = _write(desk, manifest.service, environment, "release", asked, commit, options)
+    options |= _resolve_secrets(desk, manifest.service, environment, number)
+    options["suffix"] = f".{number}" if again else ""
+    _seal(desk, number, options, supersede=supersede)
+    return number
+
+
+def order_again(
+    desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False
+) -> int:
+    """A rollback to a revision that is kept, or a restart of it: placed anew under a number of its own."""
+    forge = GitForge(desk.state.repository(service))
+    environment = environment_named(manifest_at(forge, found["commit_id"]), name)
+    if found["artifact"] and not Path(found["artifact"]).exists():
+        raise UserError("artifact-gone", f"the artifact of {found['id']} is not there any more", found["artifact"],
+                        next=f"release it anew: penstock release {found['commit_id'][:12]} --to {name} --older")  # fmt: skip
+    options: dict[str, Any] = {"of": found["id"], "again": kind == "restart", "secrets": found["data"]["secrets"]}
+    number = _write(desk, service, environment, kind, found["id"], found["commit_id"], options)
+    if fresh_secrets:
+        options |= {**_resolve_secrets(desk, service, environment, number), "fresh": True}
+    if kind == "restart":
+        options["suffix"] = f".{number}"
+    _seal(desk, number, options, supersede=kind == "rollback")
+    return number
+
+
+def environment_named(manifest: Any, name: str) -> Environment:
+    """An environment of a manifest; an error that names those there are."""
+    found: Environment | None = manifest.environments.get(name)
+    if found is None:
+        raise UserError("no-environment", f"there is no environment `{name}`", MANIFEST,
+                        next=f"one of: {', '.join(manifest.environments)}")  # fmt: skip
+    return found
+
+
+def candidate_id(environment: Environment, commit: str, options: dict[str, Any]) -> str:
+    """What the revision of an order will be called."""
+    return revision_of(
+        environment, commit, secrets_digest=options["secrets_digest"], secrets=options["secrets"],
+        suffix=options.get("suffix", ""),
+    ).id  # fmt: skip
+
+
+def _write(
+    desk: Desk, service: str, environment: Environment, kind: str, asked: str, commit: str, options: dict[str, Any]
+) -> int:
+    """The row, not yet to be walked: its number names the files that belong to it."""
+    from penstock.api import who
+
+    me = who()
+    folder = desk.state.environment(service, environment.name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environments.place(desk.store, service, environment.name, environment.target.kind, str(folder))
+    return releases.create(
+        desk.store, time.time(), service=service, environment=environment.name, kind=kind, asked=asked,
+        commit_id=commit, state="ordering", options=options, **me,
+    )  # fmt: skip
+
+
+def _resolve_secrets(desk: Desk, service: str, environment: Environment, number: int) -> dict[str, str]:
+    """The secrets' values, into the release's own 0600 file; returns where it lies, and their digest."""
+    resolver = ReferenceSecrets(desk.state.root)
+    try:
+        values = resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, environment.name)
+    except BaseException:
+        _take_back(desk, number)
+        raise
+    path = desk.state.secrets(service, environment.name, number)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    resolver.write_private(path, values)
+    return {"secrets": str(path), "secrets_digest": resolver.digest(values)}
+
+
+def _seal(desk: Desk, number: int, options: dict[str, Any], *, supersede: bool) -> None:
+    """From here on a worker may walk it."""
+    row = releases.get(desk.store, number)
+    assert row is not None, "just written"
+    if supersede:
+        _supersede(desk, row)
+    releases.update(desk.store, number, state="waiting", options=options)
+    desk.audit(f"{number}:ordered", "release ordered", release=f"{row['service']}/{row['environment']}/{number}",
+               asked=row["asked"], commit=row["commit_id"], kind=row["kind"], supersede=supersede)  # fmt: skip
+
+
+def _supersede(desk: Desk, row: Row) -> None:
+    for other in releases.unended(desk.store):
+        same = (other["service"], other["environment"]) == (row["service"], row["environment"])
+        if same and other["number"] < row["number"] and other["state"] not in ("baking", "ordering"):
+            orders.give(
+                desk.store, time.time(), "supersede", person=row["person"], uid=row["uid"], service=row["service"],
+                environment=row["environment"], release=other["number"], reason=f"release {row['number']}",
+            )  # fmt: skip
+
+
+def _take_back(desk: Desk, number: int) -> None:
+    """An order that could not be given whole leaves nothing behind."""
+    with desk.store.write() as db:
+        db.execute("DELETE FROM releases WHERE number = ?", (number,))
+    shutil.rmtree(desk.state.release(number), ignore_errors=True)

@@ -1,0 +1,246 @@
+"""The local target: writes what shall be, and reads what is. Its keeper does the work."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from penstock import shell
+from penstock.core import data
+from penstock.core.target import (
+    Artifact,
+    Capabilities,
+    Change,
+    Desired,
+    Evidence,
+    Fence,
+    Instance,
+    Observed,
+    Preview,
+    Progress,
+    Reach,
+    Revision,
+)
+from penstock.errors import PenstockError, Refused
+from penstock.providers.local import desire
+from penstock.providers.local.paths import Folder
+from penstock.providers.local.section import LocalSection
+
+CAPABILITIES = Capabilities(
+    split="permille", coexist="many", place_apart=True, reach_unsplit=True, arms=True, atomic=True, cancel=True,
+    fence=True, pinned_to_host=True, way_back="shift", settle_s=1.0, dead_man=True, stamp=True,
+)  # fmt: skip
+WAIT_S = 1.0  # how long one call waits for the keeper, so that its caller can beat and hear orders
+LOG_TAIL = 64 << 10
+PREVIEW_HEADER = "x-penstock-preview"
+
+
+class LocalTarget:
+    """One service in one environment on this machine.
+
+    `paths` gives an artifact's own folders of programs. Secrets are named by the revision (a 0600 file), never read here.
+    """
+
+    def __init__(
+        self,
+        section: LocalSection,
+        service: str,
+        environment: str,
+        folder: Path,
+        paths: Callable[[Artifact], list[str]],
+        hung_after_s: float = 5.0,
+    ) -> None:
+        self._section = section
+        self._service = service
+        self._environment = environment
+        self._folder = Folder(folder)
+        self._paths = paths
+        self._hung_after_s = hung_after_s
+
+    def capabilities(self) -> Capabilities:
+        """Everything: split, side by side, apart, with a way back that lies ready."""
+        return CAPABILITIES
+
+    def observe(self) -> Observed:
+        """What the keeper last wrote, and what was last wanted."""
+        wanted = desire.read(self._folder)
+        seen = desire.observed(self._folder)
+        if not wanted:
+            return Observed("0")
+        current = bool(seen) and seen.get("generation") == wanted["generation"]
+        taken = seen.get("fallback_applied") if current else None
+        back = (taken or {}).get("why") or (wanted["reason"] if wanted.get("origin") == "fallback" else "")
+        return Observed(
+            token=str(wanted["generation"]),
+            serving=seen.get("split", {}) if seen else {},
+            placed=_placed(seen),
+            settled=current and seen.get("phase") == "settled" and desire.is_kept(self._folder),
+            stamp=Fence(*wanted["fence"]),
+            instances=tuple(_instance(i) for i in (seen or {}).get("instances", [])),
+            revisions={r: data.load(Revision, kept) for r, kept in wanted.get("stamp", {}).items()},
+            taken_back=back,
+        )
+
+    def preview(self, change: Change) -> Preview:
+        """What would be started and stopped, and where traffic would go."""
+        before = change.previous or self.observe()
+        lines = []
+        for name, unit in change.desired.units.items():
+            for revision in sorted(unit.placed.keys() | before.placed.get(name, {}).keys()):
+                was, then = before.placed.get(name, {}).get(revision, 0), unit.placed.get(revision, 0)
+                lines += [f"{name}: {revision}: {was} → {then} instances"] if was != then else []
+            if unit.split != before.serving.get(name, {}):
+                lines.append(f"{name}: traffic {before.serving.get(name, {})} → {unit.split}")
+        return Preview(tuple(lines))
+
+    def converge(self, desired: Desired, handle: str | None = None) -> Progress:
+        """Lay the way back, write the desire, make sure a keeper lives; then wait a moment for it to be true."""
+        want = self._as_keeper_reads(desired)
+        wrote = self._write(desired, want)
+        self.keep()
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            progress = self._progress(wrote)
+            if progress.state != "working" or time.monotonic() >= deadline:
+                return progress
+            time.sleep(0.02)
+
+    def reach(self, unit: str, revision: str) -> Reach | None:
+        """The service's own door, with the header that leads to this revision alone."""
+        port = self._section.port_of(unit)
+        if port is None:
+            return None
+        host = self._section.bind if self._section.bind not in ("0.0.0.0", "::") else "127.0.0.1"
+        return Reach(f"http://{host}:{port}", {PREVIEW_HEADER: revision})
+
+    def testimony(self, revision: str) -> list[Evidence]:
+        """The tail of every instance's log, and its last answer to the health check."""
+        pieces = []
+        seen = desire.observed(self._folder) or {}
+        mine = [i for i in seen.get("instances", []) if i["revision"] == revision]
+        if mine:
+            pieces.append(Evidence("instances.json", "application/json", json.dumps(mine, indent=1)))
+        for name in sorted({i["id"] for i in mine} | set(self._folder.instances_of(revision))):
+            log = self._folder.instance(name) / "out.log"
+            if log.exists():
+                pieces.append(Evidence(f"{name}.log", "text/x-log", _tail(log)))
+        return pieces
+
+    def heartbeat(self) -> None:
+        """Somebody still watches."""
+        desire.beat(self._folder)
+
+    def take_way_back(self, why: str) -> bool:
+        """Rename the way back into force: needs no space, no engine, no keeper of ours."""
+        return desire.take_way_back(self._folder, why)
+
+    def keep(self) -> None:
+        """Make sure that a keeper lives."""
+        if not desire.is_kept(self._folder):
+            argv = [sys.executable, "-m", "penstock.providers.local.keeper", str(self._folder.root)]
+            shell.spawn(argv, self._folder.keeper_log, cwd="/")
+
+    def _write(self, desired: Desired, want: dict[str, Any]) -> int:
+        """The generation in force once the desire is written; what is written already is not written again."""
+        there = desire.read(self._folder)
+        if there and _same(there, want) and Fence(*there["fence"]) <= desired.fence:
+            return int(there["generation"])
+        if desired.way_back:
+            desire.lay_way_back(self._folder, self._as_keeper_reads(desired.way_back, origin="fallback"))
+        try:
+            return desire.write(self._folder, want, fence=tuple(want["fence"]), expecting=desired.expecting)
+        except OSError as error:
+            raise PenstockError(
+                "desire", f"the desire cannot be written: {error.strerror}", str(self._folder.root),
+                next="make space, or see `penstock doctor`",
+            ) from error  # fmt: skip
+
+    def _progress(self, generation: int) -> Progress:
+        seen = desire.observed(self._folder)
+        now = desire.read(self._folder)
+        if now and now["generation"] > generation:
+            raise Refused("overtaken", f"another desire is in force: {now.get('reason', '')}", str(self._folder.root))
+        if not seen or seen.get("generation") != generation:
+            return Progress("working", "the keeper has not read it yet", 0.1)
+        units = {f"{u}/{r}": f"{n['ready']}/{n['wanted']}" for u, rs in seen["units"].items() for r, n in rs.items()}
+        if seen["phase"] == "settled":
+            return Progress("done", units=units)
+        if seen["phase"] == "failed":
+            return Progress("failed", seen["reason"], units=units)
+        return Progress("working", seen["reason"] or seen["phase"], 0.1, units=units)
+
+    def _as_keeper_reads(self, desired: Desired, origin: str = "release") -> dict[str, Any]:
+        section = self._section
+        placed = desired.placed()
+        serving = {name for name, unit in desired.units.items() if unit.split}
+        return {
+            "format": 1,
+            "fence": [desired.fence.release, desired.fence.epoch],
+            "origin": origin,
+            "reason": desired.reason,
+            "service": self._service,
+            "environment": self._environment,
+            "listen": {n: {"bind": section.bind, "port": section.port_of(n)} for n in sorted(serving)},
+            "request_timeout_ms": round(section.request_timeout_s * 1000),
+            "hung_after_ms": round(self._hung_after_s * 1000),
+            "drain_s": section.drain_s,
+            "stop_s": section.stop_s,
+            "min_ready_s": desired.min_ready_s,
+            "start_within_s": desired.start_within_s,
+            "attended_s": desired.attended_s,
+            "preview": desired.preview,
+            "units": {n: {"placed": u.placed, "split": u.split} for n, u in desired.units.items()},
+            "revisions": {r: self._runnable(kept) for r, kept in desired.revisions.items() if r in placed},
+            "stamp": {r: data.dump(kept) for r, kept in desired.revisions.items() if r in placed},
+        }
+
+    def _runnable(self, revision: Revision) -> dict[str, Any]:
+        return {
+            "version": revision.version,
+            "folder": revision.artifact.locator,
+            "path": self._paths(revision.artifact),
+            "secrets_file": revision.secrets or None,
+            "units": {
+                name: {"argv": list(u.argv), "env": u.env, "sees": list(u.sees), "health": _health(u.health)}
+                for name, u in revision.units.items()
+            },
+        }
+
+
+def _health(section: dict[str, Any] | None) -> dict[str, Any] | None:
+    if section is None:
+        return None
+    names = {"get": "path", "every_s": "every_s", "within_s": "within_s", "unhealthy_after": "unhealthy_after",
+             "healthy_after": "healthy_after", "version": "version"}  # fmt: skip
+    return {then: section[name] for name, then in names.items()}
+
+
+def _same(there: dict[str, Any], want: dict[str, Any]) -> bool:
+    """Whether a desire says the same, apart from who wrote it and why."""
+    apart = ("generation", "fence", "reason", "origin", "stamp")
+    there_, want_ = ({k: v for k, v in d.items() if k not in apart} for d in (there, want))
+    return there["origin"] == want["origin"] and data.canonical(there_) == data.canonical(want_)
+
+
+def _placed(seen: dict[str, Any] | None) -> dict[str, dict[str, int]]:
+    units = (seen or {}).get("units", {})
+    return {u: {r: n["ready"] for r, n in rs.items() if n["wanted"] or n["ready"]} for u, rs in units.items()}
+
+
+def _instance(found: dict[str, Any]) -> Instance:
+    return Instance(
+        found["id"], found["unit"], found["revision"], found["state"], found.get("restarts", 0),
+        found.get("crash_loop", False), str(found.get("health") or found.get("exit") or ""),
+        f"127.0.0.1:{found.get('port')}",
+    )  # fmt: skip
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - LOG_TAIL))
+        return file.read().decode("utf-8", "replace")

@@ -1,0 +1,79 @@
+"""Releases: one row each, from the order to the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from penstock.records.store import Row, Store
+
+RUNNING = ("planned", "waiting", "rolling_out")
+ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck")
+
+
+def create(store: Store, now: float, **fields: Any) -> int:
+    """A new release, waiting; returns its number."""
+    fields = {"state": "waiting", "asked_at": now, **fields}
+    fields["options"] = json.dumps(fields.get("options", {}))
+    names = ", ".join(fields)
+    marks = ", ".join("?" * len(fields))
+    with store.write() as db:
+        done = db.execute(f"INSERT INTO releases ({names}) VALUES ({marks})", tuple(fields.values()))
+        return int(done.lastrowid or 0)
+
+
+def get(store: Store, number: int) -> Row | None:
+    """One release, its JSON columns read."""
+    row = store.row("SELECT * FROM releases WHERE number = ?", number)
+    return _read(row) if row else None
+
+
+def update(store: Store, number: int, **fields: Any) -> None:
+    """Change columns of a release."""
+    for name in ("plan", "facts", "options"):
+        if name in fields and not isinstance(fields[name], str):
+            fields[name] = json.dumps(fields[name])
+    names = ", ".join(f"{name} = ?" for name in fields)
+    with store.write() as db:
+        db.execute(f"UPDATE releases SET {names} WHERE number = ?", (*fields.values(), number))
+
+
+def add_facts(store: Store, number: int, **facts: Any) -> None:
+    """Merge what was counted and measured into a release's facts."""
+    with store.write():
+        row = get(store, number)
+        if row:
+            update(store, number, facts={**row["facts"], **facts})
+
+
+def unended(store: Store) -> list[Row]:
+    """Releases that are not over, oldest first; baking ones are among them, half-written orders are not."""
+    marks = ", ".join("?" * len(ENDS))
+    sql = f"SELECT * FROM releases WHERE state NOT IN ({marks}, 'ordering') ORDER BY number"
+    return [_read(row) for row in store.rows(sql, *ENDS)]
+
+
+def last(store: Store, service: str, environment: str) -> Row | None:
+    """The newest release of an environment."""
+    row = store.row(
+        "SELECT * FROM releases WHERE service = ? AND environment = ? ORDER BY number DESC LIMIT 1", service, environment
+    )
+    return _read(row) if row else None
+
+
+def history(store: Store, service: str, environment: str | None = None, limit: int = 20) -> list[Row]:
+    """Releases of a service, newest first, without their plans."""
+    where = "service = ?" + (" AND environment = ?" if environment else "")
+    values = (service, environment) if environment else (service,)
+    sql = (
+        "SELECT number, environment, kind, asked, commit_id, revision, state, cause, sentence, waiting, person, "
+        f"asked_at, started_at, promoted_at, ended_at FROM releases WHERE {where} ORDER BY number DESC LIMIT ?"
+    )
+    return store.rows(sql, *values, limit)
+
+
+def _read(row: Row) -> Row:
+    row["options"] = json.loads(row["options"])
+    row["facts"] = json.loads(row["facts"])
+    row["plan"] = json.loads(row["plan"]) if row["plan"] else None
+    return row

@@ -1,0 +1,1 @@
+"""Values as text, Markdown and pictures of the terminal: pure; who calls prints."""

@@ -1,0 +1,92 @@
+"""Going back: capacity, then traffic; what the candidate leaves behind is kept before it is removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.core.ending import Ending
+from penstock.core.masking import mask
+from penstock.core.plan import Plan
+from penstock.core.rollout import Move
+from penstock.records import environments, evidence, releases
+from penstock.steps import orders
+from penstock.steps.shift import STEP_S, converge
+from penstock.steps.world import World
+
+
+@dataclass(frozen=True)
+class Back:
+    """How far going back got. `began_at` is wall-clock time, so that a crash does not give it a second allowance."""
+
+    done: bool
+    began_at: float
+    took_s: float = 0.0
+    given_up: bool = False
+    sentence: str = ""
+
+
+def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Back:
+    """All traffic to what was stable. Asked again until it is so, or until `rollback_within` has passed."""
+    began = before.began_at if before else world.clock.now()
+    world.record("back", "going back", cause=ending.cause, why=ending.sentence)
+    if before is None:
+        world.tell("back", "back", f"going back ({ending.cause}): {ending.sentence}", cause=ending.cause)
+        releases.update(world.store, world.release, cause=ending.cause, sentence=ending.sentence)
+    copies = {n: placed.get(plan.candidate.id, 0) for n, placed in world.target.observe().placed.items()}
+    desired = plan.back(copies, world.fence)
+    deadline = world.clock.monotonic() + STEP_S
+    while True:
+        progress = converge(world, desired)
+        took = max(0.0, world.clock.now() - began)
+        if progress.state == "done":
+            world.tell("back:done", "back", f"nothing goes to {plan.candidate.id} any more, after {took:.1f} s", took_s=took)
+            return Back(True, began, took)
+        if took > plan.bounds["rollback_within_s"]:
+            return _give_up(world, plan, began, took, progress.reason)
+        if world.clock.monotonic() >= deadline:
+            return Back(False, began, took)
+        world.clock.sleep(min(progress.retry_after_s, 0.25))
+
+
+def testify(world: World, plan: Plan) -> int:
+    """Keep the candidate's logs and its last answers, before it is removed; returns how many pieces."""
+    pieces = world.target.testimony(plan.candidate.id)
+    for piece in pieces:
+        text = mask(piece.text, world.secrets.values())
+        evidence.keep(
+            world.store, world.evidence, world.clock.now(), world.release, f"testimony/{piece.name}", piece.media, text
+        )
+    world.record("testimony", "candidate's testimony kept", pieces=len(pieces))
+    return len(pieces)
+
+
+def abort_ending(world: World, move: Move) -> Ending:
+    """The ending that an Abort leads to, once everything is put back."""
+    orders.answer(world, f"the release goes back: {move.cause}")
+    return Ending("rolled_back", move.cause, move.reason)
+
+
+def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified: tuple[str, ...]) -> Ending:
+    """What to call it: superseded when a newer release asked, else rolled back; and whether what serves is well."""
+    row = world.row()
+    if plan.stable:
+        environments.restore(world.store, row["service"], row["environment"], plan.stable.id, world.clock.now())
+    where = f"{plan.stable.id} serves again" if plan.stable else "nothing serves, as before"
+    sentence = f"{ending.sentence}; {where} after {back.took_s:.1f} s"
+    if unverified:
+        sentence += f"; but it fails the same checks: {'; '.join(unverified)}"
+    releases.add_facts(world.store, world.release, back_s=back.took_s, verified=not unverified)
+    state = "superseded" if ending.cause == "superseded" else "rolled_back"
+    return Ending(state, ending.cause, sentence)  # type: ignore[arg-type]
+
+
+def _give_up(world: World, plan: Plan, began: float, took: float, reason: str) -> Back:
+    to = plan.stable.id if plan.stable else "nothing"
+    row = world.row()
+    command = f"penstock rollback --to {to} {row['environment']}" if plan.stable else f"penstock down {row['environment']}"
+    sentence = (
+        f"could not go back within {plan.bounds['rollback_within_s']:.0f} s ({reason or 'the target is still working'}); "
+        f"look with `penstock doctor`, then run `{command}`"
+    )
+    world.tell("back:stuck", "back", sentence)
+    return Back(False, began, took, given_up=True, sentence=sentence)

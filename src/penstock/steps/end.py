@@ -1,0 +1,111 @@
+"""Promotion, and the end: what was decided is recorded, the environment is free again, the report is written."""
+
+from __future__ import annotations
+
+from penstock.core.ending import Ending
+from penstock.core.masking import mask
+from penstock.core.plan import Plan
+from penstock.core.reading import Reading
+from penstock.records import environments, evidence, releases, revisions
+from penstock.render import report
+from penstock.steps import orders
+from penstock.steps.world import World
+
+
+def promote(world: World, plan: Plan) -> bool:
+    """The candidate is what serves; from here on the release counts as released."""
+    row = world.row()
+    now = world.clock.now()
+    world.record("promoted", "promoted", revision=plan.candidate.id)
+    environments.promote(world.store, row["service"], row["environment"], plan.candidate.id, now)
+    if row["promoted_at"] is None:
+        releases.update(world.store, world.release, promoted_at=now)
+    world.tell("promoted", "done", f"{plan.candidate.id} serves")
+    return True
+
+
+def judge_ending(world: World, plan: Plan) -> Ending:
+    """Released, or baking first."""
+    sentence = f"{plan.candidate.id} serves all of {world.row()['environment']}"
+    if plan.bounds["bake_s"] and plan.kind == "release":
+        return Ending("baking", "", f"{sentence}; watched for {plan.bounds['bake_s']:.0f} s more")
+    return Ending("released", "", sentence)
+
+
+def end(world: World, ending: Ending) -> Ending:
+    """Record the end; a baking release frees the environment and stays open."""
+    row = world.row()
+    now = world.clock.now()
+    ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
+    orders.answer(world, f"the release ended: {ending.state}")
+    _count(world)
+    if ending.state == "released" and row["revision"] and ending.cause != "nothing_to_do":
+        revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
+    world.record(f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence)
+    over = {} if ending.state == "baking" else {"ended_at": now}
+    releases.update(
+        world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",
+        changed_at=now, **over,
+    )  # fmt: skip
+    world.tell(f"end:{ending.state}", "end", f"{ending.state}: {ending.sentence}", state=ending.state, cause=ending.cause)
+    environments.free(world.store, row["service"], row["environment"], world.release)
+    (world.work / "mark").unlink(missing_ok=True)
+    _write_report(world)
+    _prune(world)
+    return ending
+
+
+def _count(world: World) -> None:
+    """Requests served and failed by each revision while the release ran, from the readings."""
+    row = world.row()
+    try:
+        readings = world.metrics.readings("")
+    except Exception as error:
+        world.tell("count:errored", "note", f"the requests could not be counted: {error}")
+        return
+    mine = [r for r in readings if r.end > (row["started_at"] or row["asked_at"])]
+    releases.add_facts(world.store, world.release, served=_sums(mine))
+
+
+def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
+    sums: dict[str, dict[str, int]] = {}
+    for reading in readings:
+        one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0})
+        one["requests"] += reading.requests
+        one["errors"] += reading.errors
+    return sums
+
+
+def _write_report(world: World) -> None:
+    from penstock.records import events
+
+    row = world.row()
+    checks = world.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", world.release)
+    text = report.markdown(row, events.after(world.store, world.release, limit=5000), checks,
+                           evidence.of(world.store, world.release))  # fmt: skip
+    evidence.keep(world.store, world.evidence, world.clock.now(), world.release, "report", "text/markdown", text)
+    path = world.work / "report.md"
+    path.write_text(text)
+    path.chmod(0o600)
+
+
+def _prune(world: World) -> None:
+    """Old revisions go; never stable, previous, or what any environment still has placed."""
+    row = world.row()
+    keep_count = getattr(world.environment.target.section, "keep_revisions", 3)
+    env = environments.get(world.store, row["service"], row["environment"])
+    placed = {r for unit in world.target.observe().placed.values() for r in unit}
+    needed = placed | {env["stable"], env["previous"]} if env else placed
+    known = revisions.newest(world.store, row["service"], row["environment"])
+    for old in known[keep_count:]:
+        if old["id"] not in needed:
+            revisions.forget(world.store, row["service"], row["environment"], old["id"])
+    in_use = {r["artifact"] for r in world.store.rows("SELECT artifact FROM revisions")}
+    in_use |= {str(r["artifact"]["locator"]) for r in _running(world)}
+    world.builds.prune(in_use)
+
+
+def _running(world: World) -> list[dict[str, dict[str, str]]]:
+    """Candidates of releases that are not over: their artifacts are in use."""
+    plans = [row["plan"] for row in releases.unended(world.store) if row["plan"]]
+    return [plan["candidate"] for plan in plans]

@@ -1,0 +1,97 @@
+"""To the next rung: the audit line first, then the desire, then waiting until the platform has made it so."""
+
+from __future__ import annotations
+
+from penstock.core.ending import Ending, Over
+from penstock.core.plan import Plan
+from penstock.core.target import Desired, Observed, Progress
+from penstock.errors import Refused
+from penstock.records import releases
+from penstock.steps import orders
+from penstock.steps.trouble import trouble_of
+from penstock.steps.world import World
+
+STEP_S = 8.0  # no step waits longer than ten seconds
+
+
+def shift(world: World, plan: Plan, rung: int) -> bool:
+    """Make a rung of the ladder true; False when it is still under way. A failing unit raises Over."""
+    step = plan.rungs[rung]
+    world.record(f"shift:{rung}", "shift", rung=step.name, weight_permille=step.weight_permille)
+    world.tell(f"shift:{rung}", "stage", step.name, rung=rung, weight_permille=step.weight_permille)
+    desired = plan.desire(rung, world.fence, None)
+    progress = _drive(world, plan, desired)
+    if progress.state == "failed":
+        raise Over(Ending("rolled_back", _cause(world, plan), progress.reason))
+    if progress.state == "working":
+        return False
+    releases.add_facts(world.store, world.release, rung=rung, weight_permille=step.weight_permille)
+    world.tell(f"shifted:{rung}", "done", f"{step.name}: in force", rung=rung, weight_permille=step.weight_permille)
+    return True
+
+
+def finish(world: World, plan: Plan, keep: bool) -> bool:
+    """Let go of what is not needed any more; True when it is gone, or cannot be let go of in time (said)."""
+    return _let_go(world, plan.end(world.fence, None, promoted=True, keep=keep), "finish" if keep else "retire")
+
+
+def retire(world: World, plan: Plan) -> bool:
+    """After going back: the candidate is drained and removed."""
+    return _let_go(world, plan.end(world.fence, None, promoted=False), "retire")
+
+
+def converge(world: World, desired: Desired, handle: str | None = None) -> Progress:
+    """One call of the target, a refusal turned into progress of that name."""
+    try:
+        return world.target.converge(desired, handle)
+    except Refused as refused:
+        return Progress("refused", refused.what)
+
+
+def _drive(world: World, plan: Plan, desired: Desired) -> Progress:
+    deadline = world.clock.monotonic() + STEP_S
+    while True:
+        _stop_if_told(world, plan, world.target.observe())
+        world.target.heartbeat()
+        progress = converge(world, desired)
+        if progress.state == "refused":
+            raise Over(Ending("rolled_back", "refused", progress.reason))
+        if progress.state != "working" or world.clock.monotonic() >= deadline:
+            return progress
+        world.clock.sleep(min(progress.retry_after_s, 1.0))
+
+
+def _stop_if_told(world: World, plan: Plan, observed: Observed) -> None:
+    if why := world.marked():
+        raise Over(Ending("rolled_back", "journal", f"an earlier worker went back: {why}"))
+    asked = orders.read(world)
+    if asked.ends:
+        raise Over(Ending("rolled_back", *asked.ends))
+    trouble = trouble_of(plan, observed, settling=True)
+    if trouble:
+        raise Over(Ending("rolled_back", *trouble))
+
+
+def _cause(world: World, plan: Plan) -> str:
+    trouble = trouble_of(plan, world.target.observe())
+    return trouble[0] if trouble else "start"
+
+
+def _let_go(world: World, desired: Desired, what: str) -> bool:
+    facts = world.row()["facts"]
+    began = facts.get(f"{what}_began")
+    if began is None:
+        began = world.clock.now()
+        releases.add_facts(world.store, world.release, **{f"{what}_began": began})
+        world.record(what, "letting go of what is not needed any more")
+    deadline = world.clock.monotonic() + STEP_S
+    while True:
+        progress = converge(world, desired)
+        if progress.state == "done":
+            return True
+        if progress.state in ("failed", "refused") or world.clock.now() - began > desired.start_within_s + 120:
+            world.tell(f"{what}:gave-up", "note", f"could not let go of what is not needed any more: {progress.reason}")
+            return True
+        if world.clock.monotonic() >= deadline:
+            return False
+        world.clock.sleep(min(progress.retry_after_s, 1.0))

@@ -1,0 +1,96 @@
+"""Everything that the steps of one release may reach."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from penstock.core.masking import mask
+from penstock.core.target import Artifact, Fence, Revision
+from penstock.manifest import Environment
+from penstock.ports import Check, Clock, Metrics, Target
+from penstock.records import audit, events, releases
+from penstock.records.store import Row, Store
+
+
+class Builds(Protocol):
+    """Makes the artifact of this release's commit, once."""
+
+    def build(self, log_file: Path) -> Artifact:
+        """The artifact; made at most once, whoever asks."""
+        ...
+
+    def paths(self, artifact: Artifact) -> list[str]:
+        """Its own folders of programs."""
+        ...
+
+    def checkout(self, revision: Revision) -> Path:
+        """A folder with the commit's files where checks may write."""
+        ...
+
+    def prune(self, keep: set[str]) -> None:
+        """Remove every artifact whose locator is not named."""
+        ...
+
+
+@dataclass
+class World:
+    """The ports of one release, and where it keeps what it learns. Rebuilt by every worker; nothing of it is journaled."""
+
+    release: int
+    store: Store
+    audit_log: Path
+    evidence: Path
+    work: Path
+    clock: Clock
+    environment: Environment
+    target: Target
+    metrics: Metrics
+    builds: Builds
+    checks: Mapping[str, Check]
+    candidate: Revision
+    epoch: int = 0
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    is_ancestor: Callable[[str, str], bool] = lambda old, new: False
+    at_boot: bool = False
+
+    @property
+    def fence(self) -> Fence:
+        return Fence(self.release, self.epoch)
+
+    def set_mark_aside(self) -> None:
+        """Space on disk for a word that can be left even when the disk is full."""
+        path = self.work / "mark"
+        if not path.exists():
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(b"\0" * 4096)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def marked(self) -> str:
+        """Why an earlier worker broke off this release and went back; empty when none did."""
+        path = self.work / "mark"
+        return path.read_bytes().rstrip(b"\0").decode(errors="replace") if path.exists() else ""
+
+    def row(self) -> Row:
+        """This release's record, as it is now."""
+        found = releases.get(self.store, self.release)
+        assert found is not None, "a release that runs has its record"
+        return found
+
+    def tell(self, key: str, kind: str, text: str, **data: Any) -> None:
+        """An event that people see; never a secret's value."""
+        text = mask(text, self.secrets.values())
+        events.tell(self.store, self.clock.now(), self.release, key, kind, text, data)
+
+    def record(self, key: str, what: str, **facts: Any) -> None:
+        """A line in the audit log, on disk before this returns; once for each key."""
+        row = self.row()
+        who = {"uid": row["uid"], "person": row["person"], "host": row["host"]}
+        place = f"{row['service']}/{row['environment']}/{self.release}"
+        audit.append(
+            self.audit_log, self.store, self.clock.now(), f"{self.release}:{key}", what, who, release=place, **facts
+        )

@@ -1,0 +1,158 @@
+"""The worker: runs releases, one per state folder. Started on demand; it ends when nothing is left to do.
+
+On any error of journal or records it applies the way back outside the engine, leaves a mark, and exits: what is done
+must be written down, and what cannot be written down must not go on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from penstock import durable, shell
+from penstock.core import data
+from penstock.core.ending import Ending
+from penstock.core.plan import Plan
+from penstock.errors import JournalError, StateError
+from penstock.records import releases
+from penstock.records.store import Store
+from penstock.release import bake, walk
+from penstock.state import State
+from penstock.steps import Steps
+from penstock.worlds import world_of
+
+TICK_S = 0.2
+LINGER_S = 3.0
+EXIT_BROKEN = 70  # the journal or the records could not be written
+
+
+def work(state: State, linger_s: float = LINGER_S) -> int:
+    """Run every release that is not over, until there is none. Exit code 0, or 70 when nothing could be written down."""
+    lock = state.worker_lock.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0  # another worker lives; it will see every order
+    store = Store(state.records)
+    epoch = _lease(store)
+    walker = _Walker(state, store, epoch)
+    try:
+        durable.launch(state.journal, {"release": walker.release, "bake": walker.bake})
+        _serve(store, walker, linger_s)
+        durable.stop()
+    except (JournalError, StateError) as error:
+        walker.abandon(error)
+    return 0
+
+
+class _Walker:
+    """Tells the stories under their names, and knows what to do when the journal breaks."""
+
+    def __init__(self, state: State, store: Store, epoch: int) -> None:
+        self._state = state
+        self._store = store
+        self._epoch = epoch
+        self._breaking = threading.Lock()
+
+    def release(self, name: str) -> dict[str, str]:
+        """`release/NUMBER`"""
+        number = int(name.split("/")[1])
+        try:
+            world = world_of(self._state, self._store, number, self._epoch)
+            return data.dump(walk(Steps(world, durable.run)))  # type: ignore[no-any-return]
+        except (JournalError, StateError) as error:
+            self.abandon(error)
+            raise
+
+    def bake(self, name: str) -> dict[str, str]:
+        """`bake/NUMBER/HOUR`"""
+        number = int(name.split("/")[1])
+        try:
+            world = world_of(self._state, self._store, number, self._epoch)
+            plan = {k: v for k, v in world.row()["plan"].items() if k != "digest"}
+            return data.dump(bake(Steps(world, durable.run), data.load(Plan, plan)))  # type: ignore[no-any-return]
+        except (JournalError, StateError) as error:
+            self.abandon(error)
+            raise
+
+    def abandon(self, error: Exception) -> None:
+        """Every release that moves traffic goes back now, outside the engine; then the process ends."""
+        with self._breaking:
+            print(error, file=sys.stderr, flush=True)
+            for number in _moving(self._state):
+                self._take_back(number, str(error).splitlines()[0])
+            os._exit(EXIT_BROKEN)
+
+    def _take_back(self, number: int, why: str) -> None:
+        try:
+            world = world_of(self._state, self._store, number, self._epoch)
+            world.target.take_way_back(f"release {number}: {why}")
+        except Exception as error:
+            print(f"release {number}: the way back could not be taken: {error}", file=sys.stderr, flush=True)
+        mark(self._state, number, why)
+
+
+def mark(state: State, number: int, why: str) -> None:
+    """Write into space that was set aside when the release began: works on a full disk."""
+    try:
+        with (state.release(number) / "mark").open("r+b") as file:
+            file.write(why.encode()[:4000].ljust(4096, b"\0"))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        print(f"release {number}: no mark could be left: {error}", file=sys.stderr, flush=True)
+
+
+def _moving(state: State) -> list[int]:
+    """Releases whose mark was set aside and who may have moved traffic; from the folder, as the records may be broken."""
+    return [int(path.parent.name) for path in Path(state.root / "releases").glob("*/mark")]
+
+
+def _lease(store: Store) -> int:
+    with store.write() as db:
+        row = store.row("SELECT epoch FROM lease WHERE name = 'worker'")
+        epoch = int(row["epoch"]) + 1 if row else 1
+        db.execute(
+            "INSERT OR REPLACE INTO lease VALUES ('worker', ?, ?, ?)", (epoch, os.getpid(), shell.boot_id())
+        )
+    return epoch
+
+
+def _serve(store: Store, walker: _Walker, linger_s: float) -> None:
+    begun: set[str] = set()
+    idle_since = time.monotonic()
+    while True:
+        rows = releases.unended(store)
+        for row in rows:
+            name = _story_of(row["number"], row["state"], begun)
+            if name and name not in begun:
+                begun.add(name)
+                if not durable.outcome(name):
+                    durable.start(name)
+            _mind_failure(store, name, row["number"])
+        if rows:
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since > linger_s:
+            return
+        time.sleep(TICK_S)
+
+
+def _story_of(number: int, state: str, begun: set[str]) -> str:
+    """The name of the story that a release is in: its walk, or the hour of its bake."""
+    if state != "baking":
+        return f"release/{number}"
+    hour = 0
+    while durable.outcome(f"bake/{number}/{hour}") == "SUCCESS":
+        hour += 1
+    return f"bake/{number}/{hour}"
+
+
+def _mind_failure(store: Store, name: str, number: int) -> None:
+    """A story that the engine calls failed is our bug; the release says so, and asks for a person."""
+    if durable.outcome(name) in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
+        ending = Ending("stuck", "bug", f"a bug of Penstock stopped this release; see the worker's log, and `penstock doctor`")
+        releases.update(store, number, state=ending.state, cause=ending.cause, sentence=ending.sentence, ended_at=time.time())

@@ -1,0 +1,164 @@
+"""Binds the world of one release: its manifest at its commit, its target, its checks, its builds. Nothing is journaled."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from penstock import registry
+from penstock.core import data
+from penstock.core.reading import Reading
+from penstock.core.revision import revision_of
+from penstock.core.target import Artifact, Revision
+from penstock.errors import StateError
+from penstock.manifest import Environment, read
+from penstock.ports import Metrics, Target
+from penstock.providers.artifacts import Store as Artifacts
+from penstock.providers.git import GitForge
+from penstock.records import releases, revisions
+from penstock.records.store import Row, Store
+from penstock.state import State
+from penstock.steps.world import World
+
+MANIFEST = "penstock.yaml"
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class NoMetrics:
+    """A target without arms: there is nothing to compare, and nothing is."""
+
+    lag_s = 0.0
+
+    def readings(self, since: str) -> list[Reading]:
+        """None, ever."""
+        return []
+
+
+class Builds:
+    """The builds of one release's commit, in the state's own store."""
+
+    def __init__(self, state: State, row: Row, environment: Environment, secrets: dict[str, str]) -> None:
+        self._state = state
+        self._row = row
+        self._environment = environment
+        self._secrets = secrets
+        self._store = Artifacts(state.artifacts)
+        self._forge = GitForge(state.repository(row["service"]))
+
+    def build(self, log_file: Path) -> Artifact:
+        section = data.dump(self._environment.build) if self._environment.build else None
+        seen = (section or {}).get("sees") or ()
+        secrets = {name: value for name, value in self._secrets.items() if name in seen}
+        return self._store.build(self._forge, self._row["commit_id"], section, secrets, log_file)
+
+    def paths(self, artifact: Artifact) -> list[str]:
+        return self._store.paths(artifact)
+
+    def checkout(self, revision: Revision) -> Path:
+        """A clean export beside the release's logs, made once: checks may write there, the artifact stays as it is."""
+        folder = self._state.release(self._row["number"]) / f"checkout-{revision.commit[:12]}"
+        marker = folder.with_suffix(".complete")
+        if not marker.exists():
+            import shutil
+
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700, parents=True)
+            self._forge.export(revision.commit, str(folder))
+            marker.touch(mode=0o600)
+        return folder
+
+    def prune(self, keep: set[str]) -> None:
+        self._store.prune(keep)
+
+
+def target_of(state: State, service: str, environment: Environment) -> Target:
+    """The target of an environment, as its manifest describes it."""
+    kind = registry.find("target", environment.target.kind)
+    made: Target = kind(
+        environment.target.section, service, environment.name, state.environment(service, environment.name),
+        paths=Artifacts(state.artifacts).paths, hung_after_s=environment.verdict.errors.hung_after_s,
+    )  # fmt: skip
+    return made
+
+
+def metrics_of(state: State, service: str, environment: Environment) -> Metrics:
+    """Where the readings of an environment come from."""
+    if environment.target.kind not in registry.BUILT_IN["metrics"]:
+        return NoMetrics()
+    found: Metrics = registry.find("metrics", environment.target.kind)(state.environment(service, environment.name))
+    return found
+
+
+def manifest_at(forge: GitForge, commit: str, service: str | None = None) -> Any:
+    """The manifest of a commit; an error when the commit has none."""
+    from penstock.errors import UserError
+
+    text = forge.read(commit, MANIFEST)
+    if text is None:
+        raise UserError("no-manifest", f"there is no {MANIFEST} in the commit {commit[:12]}", MANIFEST,
+                        "a release reads the manifest from the commit that it releases, not from the work tree",
+                        f"write {MANIFEST} (see `penstock explain manifest`) and commit it")  # fmt: skip
+    return read(text, MANIFEST, registry.kinds())
+
+
+def world_of(state: State, store: Store, number: int, epoch: int) -> World:
+    """The world of a release, from its record."""
+    row = releases.get(store, number)
+    assert row is not None, "a release that is walked has its record"
+    service = row["service"]
+    forge = GitForge(state.repository(service))
+    environment = manifest_at(forge, row["commit_id"]).environments[row["environment"]]
+    secrets = _secrets(Path(row["options"]["secrets"]))
+    work = state.release(number)
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return World(
+        number, store, state.audit_log, state.evidence, work, SystemClock(), environment,
+        target_of(state, service, environment), metrics_of(state, service, environment),
+        Builds(state, row, environment, secrets),
+        {kind: registry.find("check", kind)() for kind in registry.BUILT_IN["check"]},
+        candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
+        is_ancestor=forge.is_ancestor, at_boot=at_boot(state),
+    )  # fmt: skip
+
+
+def at_boot(state: State) -> bool:
+    """Whether `penstock up --at-boot` wrote its mark here."""
+    return (state.root / "at-boot").exists()
+
+
+def _candidate(store: Store, row: Row, environment: Environment) -> Revision:
+    options = row["options"]
+    if row["kind"] != "release":
+        known = revisions.get(store, row["service"], row["environment"], options["of"])
+        assert known is not None, "what is rolled back to is remembered"
+        changed = {"id": options["of"] + options.get("suffix", "")}
+        if options.get("fresh"):
+            changed["secrets"] = options["secrets"]
+        return data.load(Revision, {**known["data"], **changed})
+    return revision_of(
+        environment, row["commit_id"], secrets_digest=options["secrets_digest"], secrets=options["secrets"],
+        version=options.get("version", ""), suffix=options.get("suffix", ""),
+    )  # fmt: skip
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise StateError("secrets", f"the release's secrets cannot be read: {error}", str(path)) from error
