@@ -139,7 +139,9 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
     return min(a, 1 + (1 - _LEAST_B) / share) if share else a
 
 
-def against(candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+def against(
+    candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]
+) -> list[float]:
     """Log factors against `pC <= ratio*pB + points`: one for each alternative, `ratios` times the edge of the margin."""
     split = candidate.requests / stable.requests if stable.requests else 0.0
     edge = margin.edge(base)
@@ -147,7 +149,9 @@ def against(candidate: Counts, stable: Counts, base: float, margin: Margin, rati
     return [log_factor(candidate, stable, a, margin) for a in bets]
 
 
-def in_favour(candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+def in_favour(
+    candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]
+) -> list[float]:
     """Log factors against `pC >= ratio*pB + points`: one for each alternative, `ratios` times the guessed `base`."""
     split = candidate.requests / stable.requests if stable.requests else 0.0
     bets = [min(1.0, growth_optimal(min(1.0, x * base), base, split, margin)) for x in ratios]

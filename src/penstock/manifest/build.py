@@ -30,11 +30,14 @@ class Build(Section):
     sees: tuple[str, ...] = ()
     within_s: Duration = Field(default=900.0, alias="within")
 
+    @classmethod
+    def short_for(cls, text: str) -> str:
+        """A kind, or else a command."""
+        return "is" if text in KINDS else "run"
+
     @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"is": value} if value in KINDS else {"run": value}
+    def _acted_on(cls, value: Any) -> Any:
         kind = value.get("is") if isinstance(value, dict) else None
         if kind in _LATER_KINDS:
             raise not_acted_on(f"the build `{kind}`", "python, or command with what makes it")

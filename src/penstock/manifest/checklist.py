@@ -121,7 +121,7 @@ def _kind(
 def _implied(node: Map) -> str:
     if any(method in node.entries for method in (*METHODS, "steps")):
         return "http"
-    return "command" if "run" in node.entries else ""
+    return "command" if "run" in node.entries or "sh" in node.entries else ""
 
 
 def _no_kind(

@@ -125,7 +125,7 @@ def _name(error: Mapping[str, Any], key: str) -> Told:
             "name",
             f"`{given}` is not the name of a variable",
             "such a name is letters, digits and _, and does not start with a digit",
-            re.sub(r"[^A-Za-z0-9_]", "_", given) or "A_NAME",
+            re.sub(r"[^A-Za-z0-9_]|^(?=[0-9])", "_", given) or "A_NAME",
         )
     if pattern.startswith("^[0-9A-Fa-f"):
         return Told(

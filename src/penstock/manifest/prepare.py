@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from penstock.manifest.section import Command, Duration, Section, Variable
 
@@ -19,7 +19,7 @@ class Prepare(Section):
     sees: tuple[str, ...] | None = None
     within_s: Duration = Field(default=600.0, alias="within")
 
-    @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
-        return {"run": value} if isinstance(value, str) else value
+    def short_for(cls, text: str) -> str:
+        """A bare text is the command."""
+        return "run"

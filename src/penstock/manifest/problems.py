@@ -13,10 +13,13 @@ class Problems:
     """The problems found so far. The same thing found twice (by two environments) is one problem."""
 
     def __init__(self) -> None:
+        self.noted = 0
+        """How often something was added, the same thing counted again."""
         self._found: dict[tuple[str, int, int, str], Problem] = {}
 
     def add(self, code: str, place: Place, what: str, why: str = "", instead: str = "") -> None:
         """One more."""
+        self.noted += 1
         key = (code, place.line, place.column, what)
         self._found.setdefault(key, Problem(code, place.line, place.column, what, why, instead))
 

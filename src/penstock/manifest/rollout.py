@@ -68,10 +68,14 @@ class Rollout(Section):
     min_ready_s: Duration = Field(default=5.0, alias="min_ready")
     start_within_s: Duration = Field(default=600.0, alias="start_within", gt=0)
 
+    @classmethod
+    def short_for(cls, text: str) -> str:
+        """A bare word is the strategy."""
+        return "is"
+
     @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
-        value = {"is": value} if isinstance(value, str) else value
+    def _acted_on(cls, value: Any) -> Any:
         kind = (value.get("is") or value.get("strategy")) if isinstance(value, dict) else None
         if kind == "blue_green":
             raise not_acted_on("`blue_green`", "all_at_once, rolling or canary")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from penstock.manifest.environment import Environment
 from penstock.manifest.node import Map, Node
 from penstock.manifest.section import Section
+from penstock.manifest.shape import written_out
 from penstock.manifest.times import Times
 
 DEFAULT = "default"
@@ -41,13 +42,10 @@ def said_of_all(name: str, values: Mapping[str, object], node: Node | None) -> d
 
 
 def _fields(name: str, value: Section, node: Node | None) -> dict[str, str]:
-    """A section written as one word says its kind, or its command, by it."""
-    bare = node is not None and not isinstance(node, Map)
+    node = written_out(node, type(value)) if node else None
     said: dict[str, str] = {}
     for field, info in type(value).model_fields.items():
         below = node.get(info.alias or field) if isinstance(node, Map) else None
-        if bare and field in value.model_fields_set & {"strategy", "kind", "run"}:
-            below = node
         said |= said_of(f"{name}.{info.alias or field}", getattr(value, field), below)
     return said
 

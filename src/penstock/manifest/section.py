@@ -29,6 +29,11 @@ class Section(BaseModel):
     not_yet: ClassVar[frozenset[str]] = frozenset()
     written: ClassVar[frozenset[str] | None] = None
 
+    @classmethod
+    def short_for(cls, text: str) -> str:
+        """The key that one bare word stands for, where the whole section may be written as one; else empty."""
+        return ""
+
     def misfits(self, units: Mapping[str, bool]) -> list[ValueError]:
         """What is wrong with this section beside the environment's units (name -> takes traffic); made by `wrong`."""
         return []

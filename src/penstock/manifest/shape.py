@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
+from dataclasses import replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from penstock.manifest.node import Entry, Map, Node, Scalar
 from penstock.manifest.section import Section
 
 
@@ -37,3 +39,17 @@ def inner(kind: Any, key: str | int) -> Any:
     if get_origin(kind) in (list, tuple, dict) and get_args(kind):
         return get_args(kind)[1 if get_origin(kind) is dict else 0]
     return Any
+
+
+def written_out(node: Node, model: type[Section]) -> Node:
+    """A section's keys, where one word was written for all of it, or `sh` for a command that wants a shell."""
+    if isinstance(node, Scalar):
+        short = model.short_for(node.text)
+        return Map({short: Entry(Scalar(short, node.place), node)}, node.place) if short else node
+    if not isinstance(node, Map) or "sh" not in node.entries or "run" in node.entries:
+        return node
+    if "sh" in keys(model) or "run" not in keys(model):
+        return node
+    command = Map({"sh": node.entries["sh"]}, node.entries["sh"].key.place)
+    run = Entry(replace(node.entries["sh"].key, text="run"), command)
+    return replace(node.without("sh"), entries={"run": run, **node.without("sh").entries})

@@ -13,28 +13,27 @@ from penstock.manifest.explain import explain
 from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Command, Section
-from penstock.manifest.shape import inner, keys, section_of
+from penstock.manifest.shape import inner, keys, section_of, written_out
 
 S = TypeVar("S", bound=Section)
 AS_YAML = ("json", "payload")  # below these keys alone, YAML's own types count
 _CANNOT_BE_IGNORED = "what is written must never be ignored"
 
 
-def typed(model: type[S], node: Node, key: Scalar, problems: Problems, name: str = "") -> S | None:
+def typed(model: type[S], node: Node, key: Scalar, problems: Problems) -> S | None:
     """The section in a node, or None with at least one problem noted. `key` is where the node was named."""
-    before = len(problems)
-    data = _data(node, model, name or key.text, problems)
-    found = validated(model, data, node, key, problems)
-    return found if len(problems) == before else None
-
-
-def validated(model: type[S], data: Any, node: Node, key: Scalar, problems: Problems) -> S | None:
-    """A section of plain data, each error at its place."""
+    before = problems.noted
+    node = written_out(node, model)
+    data = _data(node, model, key.text, problems)
+    refused = problems.noted > before
     try:
-        return model.model_validate(data)
+        found = model.model_validate(data)
+        return None if refused else found
     except ValidationError as error:
-        for found in error.errors(include_url=False, include_input=True):
-            note(found, model, node, key, problems)
+        for mistake in error.errors(include_url=False):
+            # A key that was refused above was probably meant to be the one that is lacking.
+            if not (refused and mistake["type"] in ("missing", "missing-key")):
+                note(mistake, model, node, key, problems)
     return None
 
 
@@ -128,7 +127,8 @@ def _refuse(
             f'{{{before.key.text}: "the whole command, in quotes"}}',
         )
         return
-    refuse_key(key, known, section.not_yet, name, problems)
+    measured = isinstance(entry.value, Map) and "is" in entry.value.entries and not nearest(key.text, known)
+    refuse_key(key, known, {*section.not_yet, *([key.text] if measured else [])}, name, problems)
 
 
 def _text(node: Scalar, kind: Any, name: str, problems: Problems) -> str:

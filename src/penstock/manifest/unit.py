@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from penstock.manifest.health import Health
 from penstock.manifest.section import Command, Section, Variable, not_acted_on
@@ -41,7 +41,7 @@ class Unit(Section):
     sees: tuple[str, ...] | None = None
     health: Annotated[Health | None, BeforeValidator(_or_none)] = Field(default=None)
 
-    @model_validator(mode="before")
     @classmethod
-    def _bare(cls, value: Any) -> Any:
-        return {"run": value} if isinstance(value, str) else value
+    def short_for(cls, text: str) -> str:
+        """A bare text is the command."""
+        return "run"

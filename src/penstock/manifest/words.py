@@ -46,6 +46,6 @@ def is_variable(key: Scalar, problems: Problems) -> bool:
         key.place,
         f"`{key.text[:60]}` is not the name of a variable",
         "such a name is letters, digits and _, and does not start with a digit",
-        re.sub(r"[^A-Za-z0-9_]+", "_", key.text[:60]) or "A_NAME",
+        re.sub(r"[^A-Za-z0-9_]+|^(?=[0-9])", "_", key.text[:60]) or "A_NAME",
     )
     return False

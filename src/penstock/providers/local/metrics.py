@@ -16,7 +16,7 @@ class LocalMetrics:
     lag_s = 2.0
 
     def __init__(self, folder: Path) -> None:
-        self._path = Folder(folder).readings
+        self._path = Folder.of(folder).readings
 
     def readings(self, since: str) -> list[Reading]:
         """Every closed second after a position; raises PenstockError `readings` when they cannot be had."""

@@ -26,7 +26,7 @@ from penstock.core.target import (
     Revision,
 )
 from penstock.errors import PenstockError, Refused
-from penstock.providers.local import desire
+from penstock.providers.local import desire, heartbeat, lock, observe
 from penstock.providers.local.paths import Folder
 from penstock.providers.local.section import LocalSection
 
@@ -57,7 +57,7 @@ class LocalTarget:
         self._section = section
         self._service = service
         self._environment = environment
-        self._folder = Folder(folder)
+        self._folder = Folder.of(folder)
         self._paths = paths
         self._hung_after_s = hung_after_s
 
@@ -68,7 +68,7 @@ class LocalTarget:
     def observe(self) -> Observed:
         """What the keeper last wrote, and what was last wanted."""
         wanted = desire.read(self._folder)
-        seen = desire.observed(self._folder)
+        seen = observe.read(self._folder)
         if not wanted:
             return Observed("0")
         current = bool(seen) and seen.get("generation") == wanted["generation"]
@@ -78,7 +78,7 @@ class LocalTarget:
             token=str(wanted["generation"]),
             serving=seen.get("split", {}) if seen else {},
             placed=_placed(seen),
-            settled=current and seen.get("phase") == "settled" and desire.is_kept(self._folder),
+            settled=current and seen.get("phase") == "settled" and lock.is_kept(self._folder),
             stamp=Fence(*wanted["fence"]),
             instances=tuple(_instance(i) for i in (seen or {}).get("instances", [])),
             revisions={r: data.load(Revision, kept) for r, kept in wanted.get("stamp", {}).items()},
@@ -120,19 +120,17 @@ class LocalTarget:
     def testimony(self, revision: str) -> list[Evidence]:
         """The tail of every instance's log, and its last answer to the health check."""
         pieces = []
-        seen = desire.observed(self._folder) or {}
+        seen = observe.read(self._folder) or {}
         mine = [i for i in seen.get("instances", []) if i["revision"] == revision]
         if mine:
             pieces.append(Evidence("instances.json", "application/json", json.dumps(mine, indent=1)))
-        for name in sorted({i["id"] for i in mine} | set(self._folder.instances_of(revision))):
-            log = self._folder.instance(name) / "out.log"
-            if log.exists():
-                pieces.append(Evidence(f"{name}.log", "text/x-log", _tail(log)))
+        for log in sorted(self._folder.copies.glob(f"*-{revision}-*/out.log")):
+            pieces.append(Evidence(f"{log.parent.name}.log", "text/x-log", _tail(log)))
         return pieces
 
     def heartbeat(self) -> None:
         """Somebody still watches."""
-        desire.beat(self._folder)
+        heartbeat.beat(self._folder)
 
     def take_way_back(self, why: str) -> bool:
         """Rename the way back into force: needs no space, no engine, no keeper of ours."""
@@ -140,14 +138,14 @@ class LocalTarget:
 
     def keep(self) -> None:
         """Make sure that a keeper lives."""
-        if not desire.is_kept(self._folder):
+        if not lock.is_kept(self._folder):
             argv = [sys.executable, "-m", "penstock.providers.local.keeper", str(self._folder.root)]
             shell.spawn(argv, self._folder.keeper_log, cwd="/")
 
     def _write(self, desired: Desired, want: dict[str, Any]) -> int:
         """The generation in force once the desire is written; what is written already is not written again."""
         there = desire.read(self._folder)
-        if there and _same(there, want) and Fence(*there["fence"]) <= desired.fence:
+        if there and _same(there, want):
             return int(there["generation"])
         if desired.way_back:
             desire.lay_way_back(self._folder, self._as_keeper_reads(desired.way_back, origin="fallback"))
@@ -160,7 +158,7 @@ class LocalTarget:
             ) from error  # fmt: skip
 
     def _progress(self, generation: int) -> Progress:
-        seen = desire.observed(self._folder)
+        seen = observe.read(self._folder)
         now = desire.read(self._folder)
         if now and now["generation"] > generation:
             raise Refused("overtaken", f"another desire is in force: {now.get('reason', '')}", str(self._folder.root))
@@ -220,10 +218,8 @@ def _health(section: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _same(there: dict[str, Any], want: dict[str, Any]) -> bool:
-    """Whether a desire says the same, apart from who wrote it and why."""
-    apart = ("generation", "fence", "reason", "origin", "stamp")
-    there_, want_ = ({k: v for k, v in d.items() if k not in apart} for d in (there, want))
-    return there["origin"] == want["origin"] and data.canonical(there_) == data.canonical(want_)
+    """Whether the very same is in force, by the same hand."""
+    return all(there.get(key) == value for key, value in json.loads(json.dumps(want)).items() if key != "reason")
 
 
 def _placed(seen: dict[str, Any] | None) -> dict[str, dict[str, int]]:

@@ -1,0 +1,86 @@
+"""What would decide a verdict that is undecided: how long acceptance takes at this traffic, at this and other weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf, log
+
+from penstock.core.eprocess import CAP, Margin, growth_optimal
+from penstock.core.verdict import AS_GOOD, Policy
+
+WEIGHTS = (50, 100, 250, 500)  # permille
+_LONGEST_S = 7 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Expected seconds to acceptance if the candidate is as good as stable; None: not within a week.
+
+    `seconds` at the present weight, `at` for each weight (permille).
+    """
+
+    seconds: float | None
+    at: dict[int, float | None]
+    sentence: str
+
+
+def what_would_decide(
+    policy: Policy, requests_per_s: float, weight_permille: int, error_rate: float, acceptance: float = 1.0
+) -> Outlook:
+    """How long until acceptance at the environment's traffic, both arms failing at `error_rate`.
+
+    `acceptance` is the evidence P so far. The estimate is a mean (Wald: what is missing over the growth per second); it
+    promises nothing about a candidate that is worse than stable. Weights in permille.
+    """
+    missing = log(len(AS_GOOD) / policy.false_promotions) - log(max(acceptance, exp(-CAP * 50)))
+    now = _seconds(policy, requests_per_s, weight_permille, error_rate, missing)
+    at = {weight: _seconds(policy, requests_per_s, weight, error_rate, missing) for weight in WEIGHTS}
+    return Outlook(now, at, _sentence(requests_per_s, weight_permille, now, at))
+
+
+def _seconds(policy: Policy, traffic: float, weight: int, rate: float, missing: float) -> float | None:
+    share = weight / 1000
+    growth = _growth(policy, traffic * share, traffic * (1 - share), rate)
+    seconds = max(0.0, missing) / growth if growth > 0 else inf
+    return seconds if seconds <= _LONGEST_S else None
+
+
+def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> float:
+    """Expected growth of log P per second for requests per second on each arm, at most the cap of each window."""
+    margin = policy.accepted
+    if candidate <= 0 or (policy.compared and stable <= 0) or rate >= margin.edge(rate):
+        return 0.0
+    base = min(1.0, max(rate, 1e-6))
+    split = candidate / stable if policy.compared else 0.0
+    a = min(1.0, growth_optimal(base, base, split, margin))
+    return min(CAP, _mean_log(margin, candidate, stable, a, base) / policy.dispersion)
+
+
+def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: float) -> float:
+    alone = candidate * (rate * log(a) - margin.points * (a - 1))
+    if margin.ratio == 0:
+        return alone
+    return alone + stable * rate * log(1 - margin.ratio * candidate / stable * (a - 1))
+
+
+def _sentence(traffic: float, weight: int, now: float | None, at: dict[int, float | None]) -> str:
+    if traffic <= 0:
+        return "there is no traffic, and without any nothing is decided"
+    here = f"at this traffic ({traffic:.3g} requests/s) a candidate as good as stable is accepted at {weight / 10:g} % "
+    here += f"{_when(now)}"
+    others = [
+        f"{other / 10:g} % {_when(time)}"
+        for other, time in at.items()
+        if other != weight and time is not None
+    ]
+    better = [text for other, text in zip([w for w in at if w != weight and at[w] is not None], others, strict=True)
+              if other > weight]  # fmt: skip
+    return f"{here}; at {', '.join(better)}" if better else here
+
+
+def _when(seconds: float | None) -> str:
+    if seconds is None:
+        return "not within a week"
+    if seconds < 120:
+        return f"in about {max(1, round(seconds))} s"
+    return f"in about {seconds / 60:.0f} min" if seconds < 7200 else f"in about {seconds / 3600:.0f} h"
