@@ -77,6 +77,10 @@ class Metrics(Protocol):
 
     lag_s: float
 
+    def position(self) -> str:
+        """Where the source stands now: what is read from here on is new."""
+        ...
+
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position (empty: from the first), oldest first; raises when the source is down."""
         ...

@@ -43,6 +43,10 @@ class NoMetrics:
 
     lag_s = 0.0
 
+    def position(self) -> str:
+        """Nowhere."""
+        return ""
+
     def readings(self, since: str) -> list[Reading]:
         """None, ever."""
         return []

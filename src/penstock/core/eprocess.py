@@ -1,18 +1,18 @@
 """Bets on error counts whose pay-off is evidence: factors, mixtures and start times.
 
-An e-variable is a pay-off whose mean is at most 1 while the claim it bets against is true; a product of them is an
-e-process. Looked at as often as one likes, the chance that it ever reaches 1/alpha while the claim is true is at most
-alpha (Ville). Everything here is kept as natural logarithms.
+An e-variable is a pay-off whose mean is at most 1 while the claim it bets against is true; a product of them
+is an e-process. Looked at as often as one likes, the chance that it ever reaches 1/alpha while the claim is
+true is at most alpha (Ville). Everything here is kept as natural logarithms.
 
 One window has `nC` requests and `kC` errors on the candidate, `nB` and `kB` on stable. Against the claim
 `pC <= rho*pB + delta`, for any `a > 1` fixed before the errors are known, the factor is
 
-    e = a^kC * b^kB * exp(-nC*delta*(a-1)),    b = 1 - rho*(nC/nB)*(a-1) > 0                                  (*)
+    e = a^kC * b^kB * exp(-nC*delta*(a-1)),    b = 1 - rho*(nC/nB)*(a-1) > 0                  (*)
 
-Proof: (1+p(x-1))^n <= exp(n*p*(x-1)), hence E[e] <= exp(nC*(a-1)*(pC - rho*pB - delta)) <= 1. With `a < 1` the same
-holds against the claim `pC >= rho*pB + delta`. It asks only that requests of one window are independent given its error
-rates: those may drift, jump and be shared, and the split may change from window to window. No error rate is estimated;
-a guess steers only how fast evidence grows.
+Proof: (1+p(x-1))^n <= exp(n*p*(x-1)), hence E[e] <= exp(nC*(a-1)*(pC - rho*pB - delta)) <= 1. With `a < 1`
+the same holds against the claim `pC >= rho*pB + delta`. It asks only that requests of one window are
+independent given its error rates: those may drift, jump and be shared, and the split may change from window
+to window. No error rate is estimated; a guess steers only how fast evidence grows.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Counts:
         return Counts(self.requests + other.requests, self.errors + other.errors)
 
 
+NOTHING = Counts()
+
+
 @dataclass(frozen=True)
 class Margin:
     """How much worse the candidate may be: `pC <= ratio*pB + points`, with points as a fraction of 1."""
@@ -53,10 +56,11 @@ class Margin:
 class Starts:
     """When bets start, so that a regression that begins late is found too.
 
-    `first` of the weight bets from the beginning; the rest is spread evenly over one start for each `every_s` of
-    watched time up to `horizon_s`. Weight that has not started yet is kept as cash. The weights add up to 1, so the
-    bound holds for the whole release, however long it is; after the horizon no bet starts any more, the running ones go
-    on. Until the horizon a start costs log(2*horizon_s/every_s) at the default half: 5.9 for three hours.
+    `first` of the weight bets from the beginning; the rest is spread evenly over one start for each `every_s`
+    of watched time up to `horizon_s`. Weight that has not started yet is kept as cash. The weights add up to
+    1, so the bound holds for the whole release, however long it is; after the horizon no bet starts any more,
+    the running ones go on. Until the horizon a start costs log(2*horizon_s/every_s) at the default half: 5.9
+    for three hours.
     """
 
     first: float = 0.5
@@ -83,7 +87,7 @@ AT_ONCE = Starts(first=1.0)
 
 @dataclass(frozen=True)
 class Process:
-    """A mixture of running bets: for each alternative the log of its weight times its winnings, and starts made."""
+    """A mixture of running bets: for each the log of weight times winnings; and how many starts were made."""
 
     logs: tuple[float, ...]
     started: int = 0
@@ -95,7 +99,7 @@ def begin(size: int, starts: Starts = AT_ONCE) -> Process:
 
 
 def grow(process: Process, starts: Starts, watched_s: float, factors: Sequence[float]) -> Process:
-    """The process after one more window; `watched_s` is the time watched before it, `factors` logs, one for each bet."""
+    """The process after a window: a log factor for each bet; `watched_s` is the time watched before it."""
     due = starts.due(watched_s)
     logs: Iterable[float] = process.logs
     if due > process.started:
@@ -117,19 +121,26 @@ def log_sum(logs: Sequence[float]) -> float:
 
 
 def log_factor(candidate: Counts, stable: Counts, a: float, margin: Margin) -> float:
-    """Log of (*) for one window. A margin with a ratio needs requests on both arms: without them it is 0, no evidence."""
-    grown = candidate.errors * log(a) - candidate.requests * margin.points * (a - 1)
+    """Log of (*) for one window; 0, no evidence, if the margin compares and an arm has no request."""
+    return log_factors(candidate, stable, (a,), margin)[0]
+
+
+def log_factors(candidate: Counts, stable: Counts, bets: Sequence[float], margin: Margin) -> list[float]:
+    """Log of (*) for one window, for each `a` of `bets`."""
+    errors, exposed = candidate.errors, candidate.requests * margin.points
     if margin.ratio == 0:
-        return grown
+        return [errors * log(a) - exposed * (a - 1) for a in bets]
     if not (candidate.requests and stable.requests):
-        return 0.0
-    return grown + stable.errors * log1p(-margin.ratio * candidate.requests / stable.requests * (a - 1))
+        return [0.0] * len(bets)
+    share, others = margin.ratio * candidate.requests / stable.requests, stable.errors
+    return [errors * log(a) - exposed * (a - 1) + others * log1p(-share * (a - 1)) for a in bets]
 
 
 def growth_optimal(alternative: float, base: float, split: float, margin: Margin) -> float:
-    """The `a` under which evidence grows fastest if the error rates are `alternative` and `base`; `split` is nC/nB.
+    """The `a` under which evidence grows fastest if pC is `alternative` and pB is `base`; `split` is nC/nB.
 
-    The smaller root of delta*rho*r*a^2 - a*(rho*r*pC + rho*pB + delta*(1+rho*r)) + pC*(1+rho*r) = 0; `b` stays above 0.
+    The smaller root of delta*rho*r*a^2 - a*(rho*r*pC + rho*pB + delta*(1+rho*r)) + pC*(1+rho*r) = 0; `b`
+    stays above 0.
     """
     share = margin.ratio * split
     square = margin.points * share
@@ -139,29 +150,22 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
     return min(a, 1 + (1 - _LEAST_B) / share) if share else a
 
 
-def against(
-    candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]
-) -> list[float]:
-    """Log factors against `pC <= ratio*pB + points`: one for each alternative, `ratios` times the edge of the margin."""
-    split = candidate.requests / stable.requests if stable.requests else 0.0
+def bets_against(base: float, split: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+    """An `a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
     edge = margin.edge(base)
-    bets = [max(1.0, growth_optimal(min(1.0, x * edge), base, split, margin)) for x in ratios]
-    return [log_factor(candidate, stable, a, margin) for a in bets]
+    return [max(1.0, growth_optimal(min(1.0, x * edge), base, split, margin)) for x in ratios]
 
 
-def in_favour(
-    candidate: Counts, stable: Counts, base: float, margin: Margin, ratios: Sequence[float]
-) -> list[float]:
-    """Log factors against `pC >= ratio*pB + points`: one for each alternative, `ratios` times the guessed `base`."""
-    split = candidate.requests / stable.requests if stable.requests else 0.0
-    bets = [min(1.0, growth_optimal(min(1.0, x * base), base, split, margin)) for x in ratios]
-    return [log_factor(candidate, stable, a, margin) for a in bets]
+def bets_for(base: float, split: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+    """An `a <= 1` against `pC >= ratio*pB + points` for each alternative: `ratios` times `base`."""
+    return [min(1.0, growth_optimal(min(1.0, x * base), base, split, margin)) for x in ratios]
 
 
 def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP) -> list[float]:
     """Factors made robust: the power 1/dispersion, then at most `cap`. Both keep the mean at most 1.
 
-    `dispersion` bounds how many errors come as one cluster (or is variance/mean of the counts, known beforehand).
+    `dispersion` bounds how many errors come as one cluster (or is variance/mean of the counts, known
+    beforehand).
     """
     return [min(factor / dispersion, cap) for factor in factors]
 

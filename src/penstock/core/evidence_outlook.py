@@ -1,4 +1,4 @@
-"""What would decide a verdict that is undecided: how long acceptance takes at this traffic, at this and other weights."""
+"""What would decide an undecided verdict: how long acceptance takes at this traffic, for several weights."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def what_would_decide(
 ) -> Outlook:
     """How long until acceptance at the environment's traffic, both arms failing at `error_rate`.
 
-    `acceptance` is the evidence P so far. The estimate is a mean (Wald: what is missing over the growth per second); it
-    promises nothing about a candidate that is worse than stable. Weights in permille.
+    `acceptance` is the evidence P so far. The estimate is a mean (Wald: what is missing over the growth per
+    second); it promises nothing about a candidate that is worse than stable. Weights in permille.
     """
     missing = log(len(AS_GOOD) / policy.false_promotions) - log(max(acceptance, exp(-CAP * 50)))
     now = _seconds(policy, requests_per_s, weight_permille, error_rate, missing)
@@ -46,7 +46,7 @@ def _seconds(policy: Policy, traffic: float, weight: int, rate: float, missing: 
 
 
 def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> float:
-    """Expected growth of log P per second for requests per second on each arm, at most the cap of each window."""
+    """Expected growth of log P per second for requests per second on each arm; at most a window's cap."""
     margin = policy.accepted
     if candidate <= 0 or (policy.compared and stable <= 0) or rate >= margin.edge(rate):
         return 0.0
@@ -66,21 +66,16 @@ def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: f
 def _sentence(traffic: float, weight: int, now: float | None, at: dict[int, float | None]) -> str:
     if traffic <= 0:
         return "there is no traffic, and without any nothing is decided"
-    here = f"at this traffic ({traffic:.3g} requests/s) a candidate as good as stable is accepted at {weight / 10:g} % "
-    here += f"{_when(now)}"
-    others = [
-        f"{other / 10:g} % {_when(time)}"
-        for other, time in at.items()
-        if other != weight and time is not None
-    ]
-    better = [text for other, text in zip([w for w in at if w != weight and at[w] is not None], others, strict=True)
-              if other > weight]  # fmt: skip
-    return f"{here}; at {', '.join(better)}" if better else here
+    here = f"at {traffic:.3g} requests/s a candidate as good as stable is accepted"
+    here += f" {_when(now)} at {weight / 10:g} %"
+    more = [f"{_when(time)} at {other / 10:g} %" for other, time in at.items() if other > weight and time]
+    return "; ".join([here, *more])
 
 
 def _when(seconds: float | None) -> str:
     if seconds is None:
         return "not within a week"
-    if seconds < 120:
-        return f"in about {max(1, round(seconds))} s"
-    return f"in about {seconds / 60:.0f} min" if seconds < 7200 else f"in about {seconds / 3600:.0f} h"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"in about {seconds / length:.0f} {unit}"
+    return f"in about {max(1, round(seconds))} s"

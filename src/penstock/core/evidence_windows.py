@@ -15,13 +15,18 @@ _LONGEST = 1.5  # a reading longer than so many of its source's steps was merged
 
 @dataclass(frozen=True)
 class Window:
-    """Both arms over the same `span_s` seconds from `second` on (since the epoch), under one traffic split."""
+    """Both arms over the same `span_s` seconds from `second` (since the epoch) on, under one split."""
 
     second: float
     candidate: Counts
     stable: Counts
     era: int
     span_s: float = 1.0
+
+    @property
+    def split(self) -> float:
+        """Requests on the candidate for each on stable; 0 when there is no such number."""
+        return self.candidate.requests / self.stable.requests if self.stable.requests else 0.0
 
     def with_next(self, other: Window) -> Window:
         """This window and another of the same era as one."""
@@ -36,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Eras:
-    """The traffic splits that may be judged (era -> when it began, seconds since the epoch), and what their source is.
+    """The traffic splits that may be judged: era -> when it began, in seconds since the epoch.
 
     `settle_s` after an era began nothing is judged; `step_s` is how long one reading of the source is.
     """
@@ -69,12 +74,13 @@ class Watched:
 def windows(readings: Iterable[Reading], candidate: str, stable: str | None, eras: Eras) -> Watched:
     """The windows of two revisions (stable None: of the candidate alone).
 
-    Dropped, by reason: `moving` (era 0: the split was changing), `other era`, `settling`, `hole` (one reading over more
-    than its step), `other revision`. A reading that is not final is left out and not counted: hand it in again when it
-    is. Hand whole seconds in: both arms of a second in one call.
+    Dropped, by reason: `moving` (era 0: the split was changing), `other era`, `settling`, `hole` (one reading
+    over more than its step), `other revision`. A reading that is not final is left out and not counted: hand
+    it in again when it is. Hand whole seconds in: both arms of a second in one call.
 
-    Units are summed. Within an era every unit has the same split, so which arm a request meets does not depend on its
-    unit, and the verdict speaks of the release's requests as a whole: a quiet unit neither starves nor delays it.
+    Units are summed. Within an era every unit has the same split, so which arm a request meets does not
+    depend on its unit, and the verdict speaks of the release's requests as a whole: a quiet unit neither
+    starves nor delays it.
     """
     kept: list[Reading] = []
     dropped: dict[str, int] = {}

@@ -215,7 +215,8 @@ def _rolling(rollout: Rollout, places: Mapping[str, Place], stable: str, candida
     """Batches: what may be missing goes first, then as many new ones as surge allows, then the old ones they replace."""
     total = max(place.instances for place in places.values())
     surge = rollout.max_surge.of(total, up=True)
-    missing = min(rollout.max_unavailable.of(total, up=False), total)
+    # The last instance is never stopped before its successor runs, whatever may be missing.
+    missing = min(rollout.max_unavailable.of(total, up=False), total - 1)
     batch = max(1, surge + missing)
     rungs: list[Rung] = []
     for done in range(0, total, batch):

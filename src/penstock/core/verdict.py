@@ -1,17 +1,17 @@
 """Whether a candidate is healthy, unhealthy or undecided: a fold of bets over windows, and what it comes to.
 
-`step` folds one window, `fold` many; `judge` reads the state. Folding in pieces is folding at once, so a process that is
-killed and reads its windows again comes to the same verdict. How many errors stable has is never estimated for the
-bound, only to bet well; each bet depends on windows before it and on request counts alone.
+`step` folds one window, `fold` many; `judge` reads the state. Folding in pieces is folding at once, so a
+process that is killed and reads its windows again comes to the same verdict. How many errors stable has is
+never estimated for the bound, only to bet well; each bet depends on windows before it and on request counts
+alone.
 
-Channels: `relative` bets against `pC <= ratio*pB + points`, `absolute` against `pC <= at_most`. The evidence E is their
-weighted mean, valid however they depend on each other. The acceptance evidence P is the least over what must be
-accepted, so each must be. More channels are further names in the two maps of the state.
+Channels: `relative` bets against `pC <= ratio*pB + points`, `absolute` against `pC <= at_most`. The evidence
+E is their weighted mean, valid however they depend on each other. The acceptance evidence P is the least over
+what must be accepted, so each must be. More channels are further names in the two maps of the state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp, log
@@ -19,15 +19,17 @@ from typing import Literal
 
 from penstock.core.eprocess import (
     AT_ONCE,
+    NOTHING,
     Counts,
     Margin,
     Process,
     Starts,
-    against,
     begin,
+    bets_against,
+    bets_for,
     grow,
     guess,
-    in_favour,
+    log_factors,
     log_sum,
     log_value,
     tempered,
@@ -35,14 +37,27 @@ from penstock.core.eprocess import (
 from penstock.core.evidence_windows import Eras, Watched, Window, windows
 
 __all__ = [
-    "GATE", "Counts", "Eras", "Policy", "State", "Verdict", "Watched", "Window", "fold", "judge", "start", "step",
+    "GATE",
+    "Counts",
+    "Eras",
+    "Policy",
+    "State",
+    "Verdict",
+    "Watched",
+    "Window",
+    "fold",
+    "judge",
+    "start",
+    "step",
     "windows",
-]  # fmt: skip
+]
 
 GATE = 3.0  # odds against the candidate from which it is not accepted, and no increment is left
 WORSE = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)  # alternatives, as multiples of the edge of the margin
 AS_GOOD = (0.5, 1.0, 1.3)  # alternatives of acceptance, as multiples of stable's error rate
 _MEMORY_S = 10.0  # half-life of what stable's recent error rate remembers
+_ENOUGH_ALONE = 20  # so many times `pool_requests` on the candidate do not wait for stable
+_MILLION = 1e6
 _LARGEST = 690.0  # log of the largest odds that are said
 
 
@@ -50,11 +65,11 @@ _LARGEST = 690.0  # log of the largest odds that are said
 class Policy:
     """What the verdict may get wrong, and what it judges. Rates and points are fractions of 1.
 
-    `at_most` None: no absolute limit. `compared` False: there is no stable arm (all at once, bake), only the limit
-    judges. `relative_weight` is the relative channel's share of the evidence when both judge: 0.8 makes it need 125 to
-    1 by itself instead of 100 to 1, the absolute limit, which is there for plain disasters, 500 to 1. `starts.horizon_s`
-    should cover the release's watched time. `dispersion` is the number of errors that may come as one cluster.
-    Windows are pooled until each arm has `pool_requests`, or for `pool_s`.
+    `at_most` None: no absolute limit. `compared` False: there is no stable arm (all at once, bake), only the
+    limit judges. `relative_weight` is the relative channel's share of the evidence when both judge: 0.8 makes
+    it need 125 to 1 by itself instead of 100 to 1, the absolute limit, which is there for plain disasters,
+    500 to 1. `starts.horizon_s` should cover the release's watched time. `dispersion` is the number of errors
+    that may come as one cluster. Windows are pooled until each arm has `pool_requests`, or for `pool_s`.
     """
 
     false_rollbacks: float = 0.01
@@ -79,11 +94,17 @@ class Policy:
     @cached_property
     def accepted(self) -> Margin:
         """Better than this is accepted; without a stable arm, the absolute limit itself."""
-        return (
-            Margin(self.promote_ratio, self.promote_points)
-            if self.compared
-            else Margin(0.0, self.at_most or 0.0)
-        )
+        return Margin(self.promote_ratio, self.promote_points) if self.compared else self.limit
+
+    @cached_property
+    def limit(self) -> Margin:
+        """The absolute limit as a margin that compares with nothing."""
+        return Margin(0.0, self.at_most or 0.0)
+
+    @cached_property
+    def limit_bets(self) -> list[float]:
+        """The bets against the absolute limit: always the same."""
+        return bets_against(0.0, 0.0, self.limit, WORSE) if self.at_most else []
 
     @cached_property
     def weights(self) -> dict[str, float]:
@@ -99,17 +120,18 @@ class Policy:
 class State:
     """Everything that the windows so far came to: small plain data.
 
-    `candidate` and `stable` count the requests of both arms in the same seconds; `candidate_alone` and `stable_alone`
-    those while the other arm was silent. `pending` is a pool that is still too small to judge. `recent_*` is stable's
-    recent past, with a half-life of ten seconds. `suspended`: the last window was not held against the absolute limit.
+    `candidate` and `stable` count the requests of both arms in the same seconds; `candidate_alone` and
+    `stable_alone` those while the other arm was silent. `pending` is a pool that is still too small to judge.
+    `recent_*` is stable's recent past, with a half-life of ten seconds. `suspended`: the last window was not
+    held against the absolute limit.
     """
 
     channels: dict[str, Process]
     acceptance: dict[str, Process]
-    candidate: Counts = Counts()
-    stable: Counts = Counts()
-    candidate_alone: Counts = Counts()
-    stable_alone: Counts = Counts()
+    candidate: Counts = NOTHING
+    stable: Counts = NOTHING
+    candidate_alone: Counts = NOTHING
+    stable_alone: Counts = NOTHING
     watched_s: float = 0.0
     pending: Window | None = None
     recent_requests: float = 0.0
@@ -122,8 +144,9 @@ class State:
 class Verdict:
     """What the evidence says. `odds` is E, against the candidate; `acceptance` is P, for it; both start at 1.
 
-    `channels` holds the odds of each channel by itself. `candidate` and `stable` are the counts that were judged, over
-    the same seconds. `suspended`: stable itself breaks the absolute limit, which therefore does not judge.
+    `channels` holds the odds of each channel by itself. `candidate` and `stable` are the counts that were
+    judged, over the same seconds. `suspended`: stable itself breaks the absolute limit, which therefore does
+    not judge.
     """
 
     outcome: Literal["healthy", "unhealthy", "undecided"]
@@ -154,8 +177,9 @@ def fold(policy: Policy, state: State, watched: Watched) -> State:
 def step(policy: Policy, state: State, window: Window) -> State:
     """The state after one more window. A window without a request changes nothing.
 
-    Small windows are pooled, within one era only: while the split stands still, which arm a request meets does not
-    depend on the error rate, so a pool may span a shock. When a pool is full depends on request counts and time alone.
+    Small windows are pooled, within one era only: while the split stands still, which arm a request meets
+    does not depend on the error rate, so a pool may span a shock. When a pool is full depends on request
+    counts and time alone.
     """
     if not (window.candidate.requests or window.stable.requests):
         return state
@@ -169,7 +193,7 @@ def step(policy: Policy, state: State, window: Window) -> State:
 
 
 def judge(policy: Policy, state: State) -> Verdict:
-    """What the state says: unhealthy at E >= 1/false_rollbacks, healthy at P >= 1/false_promotions while E < 3."""
+    """Unhealthy at E >= 1/false_rollbacks, healthy at P >= 1/false_promotions while E < 3, else undecided."""
     logs = {name: log_value(process, policy.starts) for name, process in state.channels.items()}
     odds = _plain(log_sum([log(policy.weights[name]) + one for name, one in logs.items()])) if logs else 1.0
     acceptance = _plain(min(map(log_value, state.acceptance.values()))) if state.acceptance else 1.0
@@ -192,14 +216,14 @@ def _belong_together(policy: Policy, pool: Window, window: Window) -> bool:
 
 
 def _is_full(policy: Policy, pool: Window) -> bool:
-    fewest = (
-        min(pool.candidate.requests, pool.stable.requests) if policy.compared else pool.candidate.requests
-    )
-    return fewest >= policy.pool_requests or pool.span_s >= policy.pool_s
+    candidate, stable = pool.candidate.requests, pool.stable.requests
+    if pool.span_s >= policy.pool_s or candidate >= _ENOUGH_ALONE * policy.pool_requests:
+        return True
+    return (min(candidate, stable) if policy.compared else candidate) >= policy.pool_requests
 
 
 def _judged(policy: Policy, state: State, pool: Window) -> State:
-    """The pool's factors multiplied in; each bet uses the past of `state`, never the pool's own errors on its arm."""
+    """The pool's factors multiplied in; the guesses come from `state`, the past alone."""
     paired = bool(pool.candidate.requests and pool.stable.requests) and policy.compared
     requests, errors, suspended = _recent(policy, state, pool)
     channels = dict(state.channels)
@@ -223,24 +247,22 @@ def _judged(policy: Policy, state: State, pool: Window) -> State:
 
 
 def _relative(policy: Policy, state: State, pool: Window) -> list[float]:
-    if not (pool.candidate.requests and pool.stable.requests):
-        return [0.0] * len(WORSE)
-    return against(pool.candidate, pool.stable, guess(state.stable), policy.margin, WORSE)
+    bets = bets_against(guess(state.stable), pool.split, policy.margin, WORSE) if pool.split else WORSE
+    return log_factors(pool.candidate, pool.stable, bets, policy.margin)
 
 
 def _absolute(policy: Policy, pool: Window, suspended: bool) -> list[float]:
-    if suspended or policy.at_most is None or not pool.candidate.requests:
+    if suspended:
         return [0.0] * len(WORSE)
-    return against(pool.candidate, Counts(), 0.0, Margin(0.0, policy.at_most), WORSE)
+    return log_factors(pool.candidate, NOTHING, policy.limit_bets, policy.limit)
 
 
 def _accepting(policy: Policy, state: State, pool: Window) -> dict[str, Process]:
-    if not state.acceptance or not pool.candidate.requests or (policy.compared and not pool.stable.requests):
+    if not pool.candidate.requests or (policy.compared and not pool.stable.requests):
         return state.acceptance
     base = guess(state.stable if policy.compared else state.candidate_alone)
-    factors = tempered(
-        in_favour(pool.candidate, pool.stable, base, policy.accepted, AS_GOOD), policy.dispersion
-    )
+    bets = bets_for(base, pool.split, policy.accepted, AS_GOOD)
+    factors = tempered(log_factors(pool.candidate, pool.stable, bets, policy.accepted), policy.dispersion)
     return {
         name: grow(process, AT_ONCE, state.watched_s, factors) for name, process in state.acceptance.items()
     }
@@ -249,8 +271,8 @@ def _accepting(policy: Policy, state: State, pool: Window) -> dict[str, Process]
 def _recent(policy: Policy, state: State, pool: Window) -> tuple[float, float, bool]:
     """Stable's recent requests and errors, and whether the absolute limit is suspended for this pool.
 
-    Stable's own errors of this very pool count too: given the error rates they say nothing about the candidate's, so
-    the bet stays fair, and a shared outage is noticed in its first second.
+    Stable's own errors of this very pool count too: given the error rates they say nothing about the
+    candidate's, so the bet stays fair, and a shared outage is noticed in its first second.
     """
     kept = 0.5 ** (pool.span_s / _MEMORY_S)
     requests = state.recent_requests * kept + pool.stable.requests
@@ -288,7 +310,8 @@ def _counts(policy: Policy, state: State) -> str:
         return f"{_of(alone)} failed on the candidate"
     if not state.candidate.requests:
         return f"{_of(alone)} failed on the candidate, while stable had no traffic to compare with"
-    text = f"{_of(state.candidate)} failed on the candidate, {_share(state.stable)} on stable in the same seconds"
+    candidate, stable = _of(state.candidate), _share(state.stable)
+    text = f"{candidate} failed on the candidate, {stable} on stable in the same seconds"
     return f"{text}, {_share(alone)} more while stable was silent" if alone.requests else text
 
 
@@ -306,7 +329,8 @@ def _evidence(policy: Policy, verdict: Verdict) -> str:
     enough = 1 / policy.false_promotions
     if verdict.acceptance >= enough:
         return f"{favour}, but {odds}, and it is accepted only below {GATE:g}"
-    return f"{odds}, of {spoken(1 / policy.false_rollbacks)} that send it back; {favour}, of {spoken(enough)} that accept it"
+    needed = f"{spoken(1 / policy.false_rollbacks)} that send it back"
+    return f"{odds}, of {needed}; {favour}, of {spoken(enough)} that accept it"
 
 
 def _claim(policy: Policy) -> str:
@@ -329,9 +353,9 @@ def _percent(rate: float | None) -> str:
 
 
 def spoken(odds: float) -> str:
-    """Odds as people say them: two figures, thousands apart, "less than 1" below 1, and an end to the digits."""
+    """Odds as people say them: two figures, thousands apart; below 1 and above a million in words."""
     if odds < 1:
         return "less than 1"
-    if odds >= 1e6:
+    if odds >= _MILLION:
         return "more than a million"
-    return f"{float(f'{odds:.2g}'):,.0f}" if odds >= 10 else f"{odds:.1f}"
+    return f"{float(f'{odds:.2g}'):,g}"

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BeforeValidator
+
 from penstock.manifest.problems import choice, nearest
-from penstock.manifest.section import Command, Section
+from penstock.manifest.section import Command, Section, duration, fraction
 from penstock.manifest.shape import section_of
 
 
@@ -31,6 +33,7 @@ _SHAPES = {
     "tuple_type": ("a list", "[one, two]"),
     "list_type": ("a list", "[one, two]"),
 }
+_BOUNDS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 _EXAMPLES = {
     "run": "run: and the words of a command",
     "get": "get: /a/path",
@@ -51,6 +54,8 @@ def explain(error: Mapping[str, Any], key: str, kind: Any) -> Told:
     name = error["type"]
     if name in _SHAPES:
         return _shape(error, key, kind)
+    if name in _BOUNDS:
+        return _bound(error, key, kind)
     explained = _KNOWN.get(name)
     return explained(error, key) if explained else _other(error, key)
 
@@ -64,7 +69,18 @@ def _shape(error: Mapping[str, Any], key: str, kind: Any) -> Told:
         wanted, instead = "one line of text", _written(section)
     got = error.get("input")
     given = "a map" if isinstance(got, dict) else "a list" if isinstance(got, list) else f"`{got}`"
-    return Told("shape", f"`{key}` is {wanted}, not {given}", f"its value here is {given}", instead)
+    why = "what kind of value stands here is fixed by its key"
+    return Told("shape", f"`{key}` is {wanted}, not {given}", why, instead)
+
+
+def in_one_piece(section: type[Section], key: str) -> Told:
+    """A map, where the section is written as one scalar."""
+    return Told(
+        "shape",
+        f"`{key}` is one line of text, not a map",
+        "what kind of value stands here is fixed by its key",
+        _written(section),
+    )
 
 
 def _written(section: type[Section]) -> str:
@@ -74,13 +90,6 @@ def _written(section: type[Section]) -> str:
 
 def _missing(error: Mapping[str, Any], key: str) -> Told:
     lacking = str(error["loc"][-1])
-    if lacking in ("weight_permille", "duration_s", "ratio", "scheme", "locator"):
-        return Told(
-            "shape",
-            f"`{key}` is one line of text, not a map",
-            "it is written in one piece",
-            _EXAMPLES.get(lacking, "a value in one line"),
-        )
     return Told(
         "missing-key",
         f"`{key}` lacks `{lacking}`",
@@ -104,18 +113,20 @@ def _word(error: Mapping[str, Any], key: str) -> Told:
     )
 
 
-def _bound(error: Mapping[str, Any], key: str) -> Told:
+def _bound(error: Mapping[str, Any], key: str, kind: Any) -> Told:
     sign = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    limits = [f"{sign[name]} {limit:g}" for name, limit in error["ctx"].items() if name in sign]
-    limit = " and ".join(limits)
-    given = error.get("input")
-    said = f"`{given}` is out of range for `{key}`" if isinstance(given, str) else f"`{key}` is out of range"
-    return Told(
-        "range",
-        said,
-        f"it is {limit}, in seconds, or as a fraction of 1, where it has a unit",
-        f"a value that is {limit}",
-    )
+    limits = [
+        f"{sign[name]} {_as_written(limit, kind)}" for name, limit in error["ctx"].items() if name in sign
+    ]
+    return Told("range", f"`{key}` is out of range", f"it is {' and '.join(limits)}", " and ".join(limits))
+
+
+def _as_written(limit: float, kind: Any) -> str:
+    """A limit in the words of the key that it is for."""
+    reads = [part.func for part in getattr(kind, "__metadata__", ()) if isinstance(part, BeforeValidator)]
+    if duration in reads:
+        return f"{limit:g}s"
+    return f"{limit * 100:g}%" if fraction in reads else f"{limit:g}"
 
 
 def _name(error: Mapping[str, Any], key: str) -> Told:
@@ -170,10 +181,6 @@ def _other(error: Mapping[str, Any], key: str) -> Told:
 _KNOWN: dict[str, Callable[[Mapping[str, Any], str], Told]] = {
     "missing": _missing,
     "literal_error": _word,
-    "greater_than": _bound,
-    "greater_than_equal": _bound,
-    "less_than": _bound,
-    "less_than_equal": _bound,
     "string_pattern_mismatch": _name,
     "string_too_long": _long,
     "value_error": _raised,

@@ -121,7 +121,7 @@ class _Builder:
         if event.version or event.tags:
             self._add(
                 "directive",
-                _place(event),
+                self._directive(),
                 "a YAML directive",
                 "the language of this file is fixed",
                 "the file without it",
@@ -135,6 +135,9 @@ class _Builder:
                 "a file of its own for each manifest",
             )
             raise _Stop
+
+    def _directive(self) -> Place:
+        return Place(next((n for n, line in enumerate(self.lines, 1) if line.startswith("%")), 1), 1)
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         self._count(event, depth)
@@ -267,6 +270,8 @@ class _Builder:
     def _nothing_after(self, entry: Entry, before: Entry | None, *, flow: bool) -> None:
         key, value = entry.key, before.value if before else None
         if flow and before and isinstance(value, Scalar) and not self._has_colon(key):
+            if not value.text:
+                return  # one more comma of the same text, which was noted at the first
             quoted = f'{{{before.key.text}: "{value.text}, {key.text}"}}'
             self._add(
                 "comma",

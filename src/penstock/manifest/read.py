@@ -20,6 +20,8 @@ FORMAT = 1
 OVERRIDABLE = frozenset(
     """env secrets units checklist health prepare target rollout verdict bake rollback_within unattended logs""".split()
 )
+_ONCE_INSTEAD = "the line, moved to the left, outside `environments`"
+_UNIT_INSTEAD = "units: {web: {run: ...}}, where `web` is the unit, or the service when there is one"
 ONCE = frozenset(["penstock", "service", "build", "run", "environments"])
 LATER = frozenset(
     """groups windows approvals after migrations backup version notify pace hotfix branches start flags silence alarms
@@ -52,13 +54,22 @@ def _manifest(tree: Map, kinds: Kinds, problems: Problems) -> Manifest | None:
     in_force(top, common, build, kinds, problems, whole=False)
     environments = {}
     named = _environments(tree, problems)
-    for name, resolved in resolve(common, named, problems).items():
-        environments[name] = in_force(named.entries[name].key, resolved, build, kinds, problems)
+    resolved = resolve(common, named, problems)
+    for name, entry in named.entries.items():
+        whole = name in resolved and isinstance(entry.value, Map)
+        environments[name] = in_force(
+            entry.key, resolved.get(name) or _alone(entry), build, kinds, problems, whole=whole
+        )
     if problems:
         return None
     said = _said_once(tree)
-    whole = {n: e.model_copy(update={"said": {**said, **e.said}}) for n, e in environments.items() if e}
-    return Manifest(format=FORMAT, service=service, environments=whole)
+    told = {n: e.model_copy(update={"said": {**said, **e.said}}) for n, e in environments.items() if e}
+    return Manifest(format=FORMAT, service=service, environments=told)
+
+
+def _alone(entry: Entry) -> Map:
+    """What an environment says for itself, where nothing can be known of what it is like."""
+    return entry.value.without("like") if isinstance(entry.value, Map) else Map()
 
 
 def _said_once(tree: Map) -> dict[str, str]:
@@ -167,7 +178,7 @@ def _environment_keys(tree: Map, problems: Problems) -> None:
                 entry.key.place,
                 f"`{entry.key.text}` cannot differ between environments",
                 "it is said once, for all of them",
-                "the line, moved to the left, outside `environments`",
+                _UNIT_INSTEAD if entry.key.text == "run" else _ONCE_INSTEAD,
             )
         elif entry.key.text not in known:
             refuse_key(entry.key, known, LATER, "environments", problems)

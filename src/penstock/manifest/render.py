@@ -15,21 +15,22 @@ def render_problems(error: ManifestError) -> str:
     lines = error.source.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
     parts = [_wrapped(f"{error.path}: {count}", "", "  ")]
-    parts += [_problem(problem, lines) for problem in error.problems]
+    private = {problem.line for problem in error.problems if problem.code in _UNSHOWN}
+    parts += [_problem(problem, lines, private) for problem in error.problems]
     return "\n\n".join(parts) + "\n"
 
 
-def _problem(problem: Problem, lines: list[str]) -> str:
+def _problem(problem: Problem, lines: list[str], private: set[int]) -> str:
     head = _wrapped(f"{problem.code}: {problem.what}", "", "  ")
-    told = [head, *_source(problem, lines)]
+    told = [head, *_source(problem, lines, private)]
     told += [_wrapped(problem.why, "  why:   ", " " * 9)] if problem.why else []
     told += [_wrapped(problem.instead, "  write: ", " " * 9)] if problem.instead else []
     return "\n".join(told)
 
 
-def _source(problem: Problem, lines: list[str]) -> list[str]:
+def _source(problem: Problem, lines: list[str], private: set[int]) -> list[str]:
     number = f"{problem.line}:{problem.column}"
-    if problem.line > len(lines) or problem.code in _UNSHOWN:
+    if problem.line > len(lines) or problem.line in private:
         return [f"  {number} | (not shown)"]
     room = WIDTH - len(number) - 6
     text, column = _window(_visible(lines[problem.line - 1]), problem.column - 1, room)

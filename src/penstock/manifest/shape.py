@@ -12,7 +12,7 @@ from penstock.manifest.section import Section
 
 def keys(model: type[Section]) -> dict[str, Any]:
     """Every key that a person may write, with its type."""
-    known = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    known = {field.alias or name: field.rebuild_annotation() for name, field in model.model_fields.items()}
     return known if model.written is None else {k: t for k, t in known.items() if k in model.written}
 
 

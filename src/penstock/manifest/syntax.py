@@ -87,6 +87,15 @@ def _after_quote(place: Place, _: Place, lines: list[str], problems: Problems) -
 
 
 def _flow(place: Place, began: Place, lines: list[str], problems: Problems) -> None:
+    if _char(place, lines) == ":" and place.line == began.line:
+        problems.add(
+            "colon",
+            place,
+            "a colon and a space inside a value",
+            "`: ` starts a new value, so a text that holds one needs quotes",
+            "the whole value in quotes",
+        )
+        return
     opened = _char(began, lines)
     closing = {"{": "}", "[": "]"}.get(opened, "a closing bracket")
     between = lines[began.line - 1 : place.line]
@@ -112,6 +121,11 @@ def _alias(place: Place, began: Place, lines: list[str], problems: Problems) -> 
     )
 
 
+def _tag(place: Place, began: Place, lines: list[str], problems: Problems) -> None:
+    value = _rest(began, lines)
+    problems.add("tag", began, "a value cannot start with `!`", "YAML would read it as a tag", _quoted(value))
+
+
 def _directive(place: Place, _: Place, lines: list[str], problems: Problems) -> None:
     problems.add(
         "directive", place, "a YAML directive", "the language of this file is fixed", "the file without it"
@@ -124,6 +138,7 @@ _TRAPS = (
     ("quoted scalar", _quote),
     ("while scanning an alias", _alias),
     ("while scanning an anchor", _alias),
+    ("scanning a tag", _tag),
     ("flow mapping", _flow),
     ("flow sequence", _flow),
     ("block mapping", _after_quote),

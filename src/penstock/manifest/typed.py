@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from penstock.manifest.core_schema import NotJson, yaml_value
-from penstock.manifest.explain import explain
+from penstock.manifest.explain import explain, in_one_piece
 from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Command, Section
@@ -17,6 +17,7 @@ from penstock.manifest.shape import inner, keys, section_of, written_out
 
 S = TypeVar("S", bound=Section)
 AS_YAML = ("json", "payload")  # below these keys alone, YAML's own types count
+_KEY_LIKE = re.compile(r"[a-z][a-z0-9_]*")
 _CANNOT_BE_IGNORED = "what is written must never be ignored"
 
 
@@ -76,7 +77,9 @@ def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[
     for step in path:
         entry = node.entries.get(step) if isinstance(node, Map) and isinstance(step, str) else None
         if entry:
-            kind, node, said = inner(kind, step), entry.value, step
+            # A key that was written out for one bare word stands where the word stands.
+            said = said if entry.key.place == entry.value.place else step
+            kind, node = inner(kind, step), entry.value
             place = entry.key.place if isinstance(node, Map) else node.place
         elif isinstance(node, Seq) and isinstance(step, int) and step < len(node.items):
             kind, node = inner(kind, step), node.items[step]
@@ -93,6 +96,10 @@ def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
     if isinstance(node, Seq):
         return [_data(item, inner(kind, i), name, problems) for i, item in enumerate(node.items)]
     section = section_of(kind)
+    if section and section.written == frozenset():
+        told = in_one_piece(section, name)
+        problems.add(told.code, node.place, told.what, told.why, told.instead)
+        return {}
     before: Entry | None = None
     data = {}
     for entry in node.entries.values():
@@ -111,24 +118,24 @@ def _refuse(
     entry: Entry, before: Entry | None, section: type[Section], name: str, node: Map, problems: Problems
 ) -> None:
     key, known = entry.key, keys(section)
-    cut = node.flow and before and before.key.text in ("run", "sh") and isinstance(before.value, Scalar)
-    if (
-        cut
-        and before
-        and isinstance(before.value, Scalar)
-        and before.value.plain
-        and not nearest(key.text, known)
-    ):
+    command = _ended_command(before) if node.flow and before and not _KEY_LIKE.fullmatch(key.text) else ""
+    if command and before:
         problems.add(
             "comma",
             key.place,
             f"`{key.text}` is not a key of `{name}`: did a comma end the command?",
-            f"inside {{...}} a comma separates keys, so `{before.key.text}` is only `{before.value.text}`",
+            f"inside {{...}} a comma separates keys, so `{before.key.text}` is only `{command}`",
             f'{{{before.key.text}: "the whole command, in quotes"}}',
         )
         return
     measured = isinstance(entry.value, Map) and "is" in entry.value.entries and not nearest(key.text, known)
     refuse_key(key, known, {*section.not_yet, *([key.text] if measured else [])}, name, problems)
+
+
+def _ended_command(entry: Entry) -> str:
+    """The command that the entry before a comma holds without quotes; empty when it holds none."""
+    value = entry.value
+    return value.text if entry.key.text in ("run", "sh") and isinstance(value, Scalar) and value.plain else ""
 
 
 def _text(node: Scalar, kind: Any, name: str, problems: Problems) -> str:

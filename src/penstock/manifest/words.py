@@ -21,7 +21,7 @@ def is_name(of: str, node: Node, problems: Problems) -> bool:
     problems.add(
         "name",
         node.place,
-        f"{said} cannot be the name of {'an' if of[0] in 'aeiou' else 'a'} {of}",
+        f"{said} cannot be the name of {'an' if of[0] in 'aeio' else 'a'} {of}",
         "a name is small letters, digits and -, starts with a letter, and has at most 39 of them",
         re.sub(r"[^a-z0-9-]+", "-", shown.lower()).strip("-0123456789")[:39] or f"a-{of}",
     )

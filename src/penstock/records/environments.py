@@ -35,6 +35,7 @@ def place(store: Store, service: str, environment: str, target: str, folder: str
 
 
 def get(store: Store, service: str, environment: str) -> Row | None:
+    """The row of an environment; None before its first release."""
     return store.row("SELECT * FROM environments WHERE service = ? AND environment = ?", service, environment)
 
 

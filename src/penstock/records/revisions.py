@@ -23,6 +23,7 @@ def remember(store: Store, now: float, service: str, environment: str, release: 
 
 
 def get(store: Store, service: str, environment: str, revision: str) -> Row | None:
+    """A remembered revision, its data read; None when it is not remembered."""
     row = store.row(
         "SELECT * FROM revisions WHERE service = ? AND environment = ? AND id = ?", service, environment, revision
     )

@@ -48,6 +48,10 @@ MIGRATIONS = (
     CREATE TABLE checks (
         release INTEGER NOT NULL, moment TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
         sentence TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (release, moment, name));
+    CREATE TABLE looks (
+        release INTEGER NOT NULL, at REAL NOT NULL, weight_permille INTEGER NOT NULL, odds REAL NOT NULL,
+        acceptance REAL NOT NULL, candidate_requests INTEGER NOT NULL, candidate_errors INTEGER NOT NULL,
+        stable_requests INTEGER NOT NULL, stable_errors INTEGER NOT NULL, PRIMARY KEY (release, at));
     CREATE TABLE audited (key TEXT PRIMARY KEY, line INTEGER NOT NULL);
     CREATE TABLE lease (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, pid INTEGER NOT NULL, boot_id TEXT NOT NULL);
     """,

@@ -6,6 +6,7 @@ from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
+from penstock.errors import PenstockError
 from penstock.records import environments, evidence, releases, revisions
 from penstock.render import report
 from penstock.steps import orders
@@ -59,12 +60,11 @@ def _count(world: World) -> None:
     """Requests served and failed by each revision while the release ran, from the readings."""
     row = world.row()
     try:
-        readings = world.metrics.readings("")
-    except Exception as error:
-        world.tell("count:errored", "note", f"the requests could not be counted: {error}")
-        return
-    mine = [r for r in readings if r.end > (row["started_at"] or row["asked_at"])]
-    releases.add_facts(world.store, world.release, served=_sums(mine))
+        if "position" in row["facts"]:
+            readings = world.metrics.readings(row["facts"]["position"])
+            releases.add_facts(world.store, world.release, served=_sums(readings))
+    except PenstockError as error:
+        world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
 
 
 def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:

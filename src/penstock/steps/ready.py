@@ -102,9 +102,19 @@ def confirm(world: World, plan: Plan) -> bool:
     now = world.clock.now()
     row = world.row()
     revisions.remember(world.store, now, row["service"], row["environment"], world.release, data.dump(plan.candidate))
+    if "position" not in row["facts"]:
+        releases.add_facts(world.store, world.release, position=_position(world))
     releases.update(world.store, world.release, state="rolling_out", changed_at=now)
     world.record("confirmed", "release may change the environment", digest=plan.digest)
     return True
+
+
+def _position(world: World) -> str:
+    """Where the readings stand before anything is changed; a source that is down is asked again by the watch."""
+    try:
+        return world.metrics.position()
+    except PenstockError:
+        return ""
 
 
 def places_of(world: World) -> dict[str, Place]:

@@ -18,24 +18,30 @@ class LocalMetrics:
     def __init__(self, folder: Path) -> None:
         self._path = Folder.of(folder).readings
 
+    def position(self) -> str:
+        """The last closed second."""
+        closed = self._ask("SELECT closed_through FROM position") if self._path.exists() else []
+        return str(closed[0][0]) if closed and closed[0][0] is not None else ""
+
     def readings(self, since: str) -> list[Reading]:
         """Every closed second after a position; raises PenstockError `readings` when they cannot be had."""
         if not self._path.exists():
             return []
+        sql = (
+            "SELECT second, unit, revision, era, requests, errors, late, duration_us FROM readings"
+            " WHERE second > ? AND second <= (SELECT closed_through FROM position) ORDER BY second, unit, revision"
+        )
+        return [_reading(*row) for row in self._ask(sql, int(since or -1))]
+
+    def _ask(self, sql: str, *values: int) -> list[tuple[int, ...]]:
         try:
             db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=2)
             try:
-                closed = db.execute("SELECT closed_through FROM position").fetchone()
-                rows = db.execute(
-                    "SELECT second, unit, revision, era, requests, errors, late, duration_us FROM readings"
-                    " WHERE second > ? AND second <= ? ORDER BY second, unit, revision",
-                    (int(since or -1), closed[0] if closed else -1),
-                ).fetchall()
+                return db.execute(sql, values).fetchall()
             finally:
                 db.close()
         except sqlite3.Error as error:
             raise PenstockError("readings", f"the readings cannot be read: {error}", str(self._path)) from error
-        return [_reading(*row) for row in rows]
 
 
 def _reading(

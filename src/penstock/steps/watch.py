@@ -1,0 +1,217 @@
+"""Watching: readings become evidence, evidence and troubles and orders become the next move. Every step is short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from penstock.core import verdict
+from penstock.core.ending import Ending, Over
+from penstock.core.evidence_outlook import what_would_decide
+from penstock.core.plan import Plan
+from penstock.core.rollout import Move, Standing, next_move
+from penstock.core.verdict import Eras, Policy, State, Verdict
+from penstock.errors import PenstockError
+from penstock.manifest import Environment
+from penstock.records import environments, releases
+from penstock.steps import orders
+from penstock.steps.shift import STEP_S
+from penstock.steps.trouble import critical_lines, trouble_of
+from penstock.steps.world import World
+
+LOOK_S = 0.25
+SHOW_S = 1.0
+LOGS_S = 2.0
+OUTLOOK_S = 10.0  # of watched traffic, before anything is foretold from it
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the watching came to so far: small, journaled, and all that the next step needs.
+
+    `position` is the last reading folded; `began` says when each era was first seen. `watched_s` counts this rung's
+    watched time (of a bake: this hour's, with `base_s` before it).
+    """
+
+    move: Move
+    rung: int
+    state: State
+    position: str
+    began: dict[int, float] = field(default_factory=dict)
+    watched_s: float = 0.0
+    base_s: float = 0.0
+    source: str = ""
+
+    @property
+    def hour_is_over(self) -> bool:
+        return self.watched_s >= HOUR_S
+
+
+def policy_of(environment: Environment, *, compared: bool) -> Policy:
+    """The verdict's policy, from the manifest; the horizon covers the whole watched time."""
+    asked = environment.verdict
+    watched_s = sum(i.duration_s for i in environment.rollout.increments) + asked.undecided.hold_s
+    return Policy(
+        asked.false_rollbacks, asked.false_promotions, asked.errors.at_most, asked.errors.against_stable.ratio,
+        asked.errors.against_stable.points, asked.errors.promote_at.ratio, asked.errors.promote_at.points, compared,
+        starts=verdict.Starts(horizon_s=max(600.0, watched_s if compared else environment.bake_s)),
+    )  # fmt: skip
+
+
+def watch(world: World, plan: Plan, rung: int, before: Watched | None) -> Watched:
+    """Look until there is a move, or for some seconds; what was seen is in the result, so that no look is lost."""
+    policy = policy_of(world.environment, compared=True)
+    now = _begin(world, policy, rung, before)
+    return _look_until(world, plan, policy, now, lambda seen: _next(world, plan, policy, seen), "watch")
+
+
+def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
+    """After promotion: absolute limits, health, crash loops and logs; `hold` goes on, `promote` ended well,
+    `advance` gives way to a newer release. Trouble raises Over, once the environment is ours again.
+    """
+    policy = policy_of(world.environment, compared=False)
+    base = before.base_s if before else float(world.row()["facts"].get("bake_watched_s", 0.0))
+    now = replace(before or _begin(world, policy, len(plan.rungs) - 1, None), base_s=base)
+    seen = _look_until(world, plan, policy, now, lambda w: _next_of_bake(world, plan, policy, w), "bake")
+    releases.add_facts(world.store, world.release, bake_watched_s=seen.base_s + seen.watched_s)
+    if seen.move.kind == "abort":
+        row = world.row()
+        if environments.hold(world.store, row["service"], row["environment"], world.release) != world.release:
+            return replace(seen, move=Move("advance", "a newer release takes over"))
+        raise Over(Ending("rolled_back", seen.move.cause, seen.move.reason))
+    return seen
+
+
+def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> Watched:
+    if before is None:
+        return Watched(Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", ""))
+    return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0)
+
+
+def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide: Any, what: str) -> Watched:
+    deadline = world.clock.monotonic() + STEP_S
+    last, shown = world.clock.monotonic(), -SHOW_S
+    while True:
+        world.target.heartbeat()
+        seen = _fold(world, plan, policy, seen)
+        now = world.clock.monotonic()
+        seen = replace(seen, watched_s=seen.watched_s + max(0.0, now - last))
+        last = now
+        seen = replace(seen, move=decide(seen))
+        over = seen.move.kind != "hold" or now >= deadline
+        if over or now - shown >= SHOW_S:
+            _show(world, plan, policy, seen)
+            shown = now
+        if over:
+            _tell(world, seen, what)
+            return seen
+        world.clock.sleep(LOOK_S)
+
+
+def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
+    """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
+    try:
+        new = [r for r in world.metrics.readings(seen.position) if r.final]
+    except PenstockError as error:
+        return replace(seen, source=error.what)
+    if not new:
+        return replace(seen, source="")
+    began = dict(seen.began)
+    for reading in new:
+        began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
+    stable = plan.stable.id if plan.stable and policy.compared else None
+    settle_s = world.target.capabilities().settle_s
+    found = verdict.windows(new, plan.candidate.id, stable, Eras(began, settle_s))
+    return replace(
+        seen, state=verdict.fold(policy, seen.state, found), position=new[-1].position, began=began, source=""
+    )
+
+
+def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
+    said = verdict.judge(policy, seen.state)
+    asked = orders.read(world)
+    standing = Standing(
+        seen.rung, seen.watched_s, said.outcome, said.odds, _said(plan, policy, seen, said),
+        trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source, held=asked.held,
+        hurried=asked.hurried,
+    )  # fmt: skip
+    return next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"])
+
+
+def _next_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
+    row = world.row()
+    env = environments.get(world.store, row["service"], row["environment"])
+    if env and env["holder"] not in (None, world.release):
+        return Move("advance", f"the bake was cut short by release {env['holder']}")
+    asked = orders.read(world)
+    if asked.ends:
+        return Move("abort", asked.ends[1], cause=asked.ends[0])
+    trouble = _trouble(world, plan, seen)
+    if trouble:
+        return Move("abort", trouble[1], cause=trouble[0])
+    said = verdict.judge(policy, seen.state)
+    if said.outcome == "unhealthy":
+        return Move("abort", said.sentence, cause="verdict")
+    left = plan.bounds["bake_s"] - seen.base_s - seen.watched_s
+    if left <= 0:
+        return Move("promote", f"{plan.candidate.id} serves; the bake of {plan.bounds['bake_s']:.0f} s ended well")
+    return Move("hold", f"baking: {left:.0f} s left")
+
+
+def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
+    found = trouble_of(plan, world.target.observe())
+    if found or seen.watched_s % LOGS_S > LOOK_S:  # logs are read every second or two, not at every look
+        return found
+    return critical_lines(world, plan)
+
+
+def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
+    """What viewers see: the figures as they stand now."""
+    said = verdict.judge(policy, seen.state)
+    live = {
+        "candidate": {"requests": said.candidate.requests, "errors": said.candidate.errors},
+        "stable": {"requests": said.stable.requests, "errors": said.stable.errors},
+        "odds": said.odds,
+        "odds_limit": 1 / policy.false_rollbacks,
+        "acceptance": said.acceptance,
+        "acceptance_limit": 1 / policy.false_promotions,
+        "sentence": said.sentence,
+        "move": seen.move.reason,
+        "watched_s": round(seen.watched_s, 1),
+        "dropped": said.dropped,
+    }
+    releases.add_facts(world.store, world.release, live=live)
+    weight = plan.rungs[seen.rung].weight_permille
+    with world.store.write() as db:
+        db.execute(
+            "INSERT OR REPLACE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (world.release, round(world.clock.now(), 1), weight, said.odds, said.acceptance, said.candidate.requests,
+             said.candidate.errors, said.stable.requests, said.stable.errors),
+        )  # fmt: skip
+
+
+def _tell(world: World, seen: Watched, what: str) -> None:
+    """Every move but an unchanged hold is an event and a line of the audit log."""
+    move = seen.move
+    if move.kind == "hold":
+        if not move.reason.endswith("left"):
+            world.tell(f"{what}:{seen.rung}:hold:{move.reason[:40]}", "wait", move.reason)
+        return
+    world.record(
+        f"{what}:{seen.rung}:{move.kind}", f"move: {move.kind}", rung=seen.rung, why=move.reason, cause=move.cause,
+        position=seen.position,
+    )  # fmt: skip
+    world.tell(f"{what}:{seen.rung}:{move.kind}", "move", f"{move.kind}: {move.reason}", cause=move.cause)
+
+
+def _said(plan: Plan, policy: Policy, seen: Watched, said: Verdict) -> str:
+    """The verdict's sentence; undecided at the last increment, with what would decide it."""
+    seconds = seen.state.watched_s
+    if said.outcome != "undecided" or seen.rung != len(plan.rungs) - 2 or seconds < OUTLOOK_S:
+        return said.sentence
+    requests = said.candidate.requests + said.stable.requests
+    rate = (said.candidate.errors + said.stable.errors) / requests if requests else 0.0
+    weight = plan.rungs[seen.rung].weight_permille
+    ahead = what_would_decide(policy, requests / seconds, weight, rate, said.acceptance)
+    return f"{said.sentence}; {ahead.sentence}"

@@ -1,0 +1,69 @@
+"""The kinds that a manifest may name in these tests: the real targets, and stand-ins for the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import Field
+
+from penstock.manifest import Environment, Kinds, Manifest, read
+from penstock.manifest.section import Command, Duration, Section
+from penstock.providers.command.section import CommandSection
+from penstock.providers.local.section import LocalSection
+
+
+class CommandCheck(Section):
+    """A check that runs a command, as far as the reader is concerned."""
+
+    run: Command
+    env: dict[str, str] = {}
+    sees: tuple[str, ...] | None = None
+    within_s: Duration = Field(default=600.0, alias="within")
+
+
+class HttpCheck(Section):
+    """A check that sends one request, as far as the reader is concerned."""
+
+    get: str | None = None
+    post: str | None = None
+    bearer: str | None = None
+    body: Any = Field(default=None, alias="json")
+    expect: dict[str, Any] = {}
+
+
+KINDS: Kinds = {
+    "target": {"local": LocalSection, "command": CommandSection},
+    "check": {"command": CommandCheck, "http": HttpCheck},
+}
+HEAD = "penstock: 1\nservice: shop\n"
+RUN = "run: uvicorn shop:app --port $PORT\n"
+PRODUCTION = "environments:\n  production:\n    target: {is: local, port: 8080}\n"
+
+
+@pytest.fixture
+def kinds() -> Kinds:
+    """What a registry would know."""
+    return KINDS
+
+
+@pytest.fixture
+def manifest() -> Callable[[str], Manifest]:
+    """Reads a text whole; what the text lacks to be a manifest is put before and after it."""
+    return lambda text: read(whole(text), kinds=KINDS)
+
+
+@pytest.fixture
+def production() -> Callable[[str], Environment]:
+    """The environment `production` of a text."""
+    return lambda text: read(whole(text), kinds=KINDS).environments["production"]
+
+
+def whole(text: str) -> str:
+    """A text with the lines that every manifest needs, where it lacks them."""
+    keys = {line.split(":")[0] for line in text.split("\n") if line[:1].isalpha()}
+    before = "" if "penstock" in keys else HEAD
+    run = "" if keys & {"run", "units"} else RUN
+    production = "environments: {production: {}}\n" if "target" in keys else PRODUCTION
+    return before + run + text + ("" if "environments" in keys else production)

@@ -1,0 +1,229 @@
+"""Bad manifests: a file each, the text above the line, below it what a person is told, word for word."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import ManifestError
+from penstock.manifest import Kinds, read, render_problems
+
+FOLDER = Path(__file__).parent / "bad"
+LINE = "\n----------\n"
+
+TABLE: dict[str, list[tuple[str, int, int, str]]] = {
+    "alias-glob": [
+        ("alias", 4, 19, '"**/*.sql"'),
+    ],
+    "alias": [
+        ("anchor", 4, 13, "the value itself, or quotes around it where the & belongs to it"),
+        ("alias", 4, 38, '"*base"'),
+    ],
+    "braces": [
+        ("braces", 3, 30, "$PORT, or `sh:` where a shell is meant"),
+        ("braces", 4, 15, "$ZONE, or `sh:` where a shell is meant"),
+    ],
+    "bracket": [
+        ("bracket", 5, 13, "`}` at its end, and quotes around a text that holds one of , : # { } [ ]"),
+    ],
+    "colon-braces": [
+        ("colon", 6, 31, "the whole value in quotes"),
+    ],
+    "colon": [
+        ("colon", 6, 23, 'note: "echo warning: careful"'),
+    ],
+    "comma-key": [
+        ("comma", 6, 34, '{run: "the whole command, in quotes"}'),
+    ],
+    "comma": [
+        ("comma", 4, 48, '{run: "gunicorn shop:app --bind 0.0.0.0, unix:/run/shop"}'),
+    ],
+    "comment-in-command": [
+        ("comment-in-command", 3, 6, 'run: "the whole command, in quotes", or two spaces before the #'),
+    ],
+    "control-character": [
+        ("control-character", 3, 22, "the line without it"),
+    ],
+    "directive": [
+        ("directive", 1, 1, "the file without it"),
+    ],
+    "documents": [
+        ("several-documents", 7, 1, "a file of its own for each manifest"),
+    ],
+    "duplicate-key": [
+        ("duplicate-key", 6, 3, "one of the two"),
+    ],
+    "empty-value": [
+        ("empty-value", 4, 1, "health: and a value; `{}` for an empty map; or no line at all"),
+    ],
+    "empty": [
+        ("empty", 1, 1, "penstock: 1"),
+    ],
+    "environments": [
+        ("name", 5, 3, "production"),
+        ("missing-key", 5, 16, "port: 8080"),
+        ("like-circle", 6, 13, "one environment without `like`"),
+        ("unknown-environment", 8, 13, "one of: Production, a, b, c or d"),
+        (
+            "not-here",
+            8,
+            19,
+            "units: {web: {run: ...}}, where `web` is the unit, or the service when there is one",
+        ),
+        ("nothing-to-remove", 9, 13, '"none" in quotes, where the text is meant'),
+    ],
+    "increments": [
+        ("value", 4, 48, "30s, 5m or 1h30m"),
+        ("value", 4, 59, "5% for 30m, or 5% up to 30m"),
+        ("value", 4, 64, "a share between 0.1% and 99.9%, and a time above 0s"),
+        ("value", 4, 77, "0.1%"),
+    ],
+    "indent": [
+        ("colon", 6, 10, "the value in quotes, or the line in its place"),
+    ],
+    "like-none": [
+        ("shape", 7, 12, "staging: {} where nothing differs"),
+    ],
+    "merge-key": [
+        ("merge-key", 5, 3, "the keys themselves; an environment may start from another with `like:`"),
+    ],
+    "missing": [
+        ("missing-key", 1, 1, "service: and a name"),
+        ("format", 1, 11, "penstock: 1, or a newer Penstock"),
+        ("missing-key", 3, 3, "run: and the words of a command"),
+        ("missing-key", 3, 3, "target: {is: local, port: 8080}"),
+    ],
+    "nearest": [
+        ("unknown-key", 4, 1, "health"),
+        ("unknown-word", 5, 10, "rolling"),
+        ("unknown-key", 6, 20, "at_most"),
+        ("unknown-word", 6, 52, "roll_back"),
+        ("unknown-key", 9, 25, "port"),
+    ],
+    "not-yet": [
+        ("not-yet", 4, 1, "the manifest without it"),
+        ("not-yet", 5, 1, "the manifest without it"),
+        ("not-yet", 6, 1, "all_at_once, rolling or canary"),
+        ("not-yet", 7, 16, "file:/a/path, or env:A_VARIABLE of whoever gives the order"),
+        ("not-yet", 10, 20, "a command that does the same, as in `run: ...`"),
+        ("not-yet", 11, 16, "the manifest without it"),
+        ("not-yet", 12, 25, "the manifest without it"),
+        ("not-yet", 13, 3, "the manifest without it"),
+        ("not-yet", 15, 3, "the manifest without it"),
+        ("not-yet", 16, 3, "the manifest without it"),
+        ("not-yet", 19, 5, "the manifest without it"),
+        ("not-yet", 20, 18, "one of: command or local"),
+    ],
+    "ports": [
+        ("value", 8, 35, "{web: 8080, api: 8081}"),
+        ("value", 9, 29, "api: 8080"),
+        ("value", 9, 29, "the other units only"),
+        ("value", 9, 60, "a unit's name"),
+    ],
+    "quote-after": [
+        ("quote", 3, 16, "run: '\"uvicorn\" shop:app --port $PORT'"),
+    ],
+    "quote-command": [
+        ("quote", 3, 6, "the same command with its quote closed"),
+    ],
+    "quote-open": [
+        ("quote", 3, 6, "a second ' at the end of the value"),
+    ],
+    "reserved": [
+        ("reserved", 3, 6, '"@python -m shop"'),
+    ],
+    "rolling": [
+        ("value", 4, 50, "is: canary"),
+        ("value", 5, 54, "a factor and points at least as large as those of against_stable, as 2x + 0.5pp"),
+    ],
+    "secrets": [
+        ("reserved-name", 4, 17, "another name"),
+        ("name", 4, 27, "_9LIVES"),
+        ("twice", 5, 11, "one of the two"),
+        ("secret-value", 5, 18, "file:/a/path, or env:A_VARIABLE of whoever gives the order"),
+        ("value", 5, 48, "file:/etc/shop/token"),
+        ("unknown-secret", 6, 32, "DSN"),
+    ],
+    "shapes": [
+        ("words", 3, 6, 'one word each, as in [npm, run, build]; several commands as {sh: "... && ..."}'),
+        ("shape", 4, 9, "keys and values below it, or in {...}"),
+        ("shape", 5, 6, "env: {LOG_LEVEL: info}"),
+        ("value", 6, 1, "the same words without $ENVIRONMENT; what differs belongs in `env` or `secrets`"),
+        ("shape", 7, 15, "all_at_once"),
+        ("shape", 8, 18, "[one, two]"),
+        ("shape", 9, 32, "1.5x + 0.05pp"),
+    ],
+    "shell": [
+        ("shell", 3, 6, "{sh: ...} with the whole line in quotes, where a shell is meant"),
+    ],
+    "tab": [
+        ("tab", 5, 1, "spaces"),
+    ],
+    "tag": [
+        ("tag", 4, 14, '"!!bool" where it is text, or the value alone'),
+        ("tag", 4, 32, '"!important"'),
+    ],
+    "units": [
+        ("twice", 3, 1, "shop: {run: ...} below `units`"),
+        ("not-yet", 5, 28, "none, or leave the key out: a unit takes traffic"),
+        ("unknown-secret", 6, 26, "an entry in `secrets`"),
+        ("name", 7, 3, "jobs"),
+    ],
+    "values": [
+        ("value", 4, 15, "/health"),
+        ("value", 4, 30, "30s, 5m or 1h30m"),
+        ("value", 4, 50, "a number such as 3"),
+        ("value", 4, 63, "true or false"),
+        ("range", 4, 83, "at least 1"),
+        ("value", 5, 7, "30s, 5m or 1h30m"),
+        ("range", 6, 13, "at least 5s"),
+        ("value", 7, 18, "366d, or less"),
+        ("value", 10, 31, "8080"),
+        ("value", 10, 49, "a number such as 3"),
+        ("range", 10, 71, "at least 2"),
+        ("value", 10, 80, "127.0.0.1, or 0.0.0.0 for all"),
+    ],
+}
+
+
+def refused(path: Path, kinds: Kinds) -> ManifestError:
+    """The error that the text of a file leads to."""
+    with pytest.raises(ManifestError) as raised:
+        read(path.read_text().partition(LINE)[0] + "\n", kinds=kinds)
+    return raised.value
+
+
+def test_every_file_is_in_the_table() -> None:
+    """A bad manifest without a line in the table, or the other way round, is forgotten."""
+    assert sorted(TABLE) == sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_each_problem_has_its_code_its_place_and_its_remedy(name: str, kinds: Kinds) -> None:
+    """All problems of a file are found at once, each at its line and column, with what to write instead."""
+    error = refused(FOLDER / f"{name}.yaml", kinds)
+
+    assert TABLE[name] == [(p.code, p.line, p.column, p.instead) for p in error.problems]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_words_are_as_written_down(path: Path, kinds: Kinds) -> None:
+    """What a person reads is exactly what lies beside the text (UPDATE_GOLDEN=1 rewrites it)."""
+    text, _, expected = path.read_text().partition(LINE)
+    told = render_problems(refused(path, kinds))
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text.rstrip("\n") + LINE + told)
+        expected = told
+
+    assert expected == told
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_problem_says_five_things_in_a_hundred_columns(path: Path, kinds: Kinds) -> None:
+    """A problem has a code, a place, what, why and a remedy; no line of the text is longer than 100 columns."""
+    error = refused(path, kinds)
+
+    assert all(p.code and p.line and p.column and p.what and p.why and p.instead for p in error.problems)
+    assert 100 >= max(map(len, render_problems(error).split("\n")))
