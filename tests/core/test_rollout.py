@@ -39,7 +39,13 @@ def test_stable_keeps_its_full_capacity_through_a_canary() -> None:
 @given(places, st.sampled_from(["canary", "all_at_once"]))
 def test_every_ladder_ends_with_all_traffic_on_the_candidate(units: dict[str, Place], kind: str) -> None:
     """On the last rung every unit with traffic sends everything to the candidate, at full capacity."""
-    rungs = ladder(Rollout.model_validate({"is": kind, **({"increments": ["5% for 30s"]} if kind == "canary" else {})}), units, "old", "new", FULL)
+    rungs = ladder(
+        Rollout.model_validate({"is": kind, **({"increments": ["5% for 30s"]} if kind == "canary" else {})}),
+        units,
+        "old",
+        "new",
+        FULL,
+    )
     for name, place in units.items():
         assert place.instances == rungs[-1].units[name].placed["new"]
         assert ({"new": 1000} if place.traffic else {}) == rungs[-1].units[name].split
@@ -164,7 +170,9 @@ def test_no_standing_is_without_a_move(
     rung: int, watched: float, outcome: str, odds: float, down: bool, ill: bool
 ) -> None:
     """Every standing has a move with a reason, and an unhealthy one never goes forward."""
-    standing = Standing(rung, watched, outcome, odds, "x", ("health", "ill") if ill else None, None, "down" * down)  # type: ignore[arg-type]
+    standing = Standing(
+        rung, watched, outcome, odds, "x", ("health", "ill") if ill else None, None, "down" * down
+    )  # type: ignore[arg-type]
     move = decide(standing)
     assert move.reason
     if outcome == "unhealthy" or ill:

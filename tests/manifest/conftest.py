@@ -1,4 +1,4 @@
-"""The kinds that a manifest may name in these tests: the real targets, and stand-ins for the checks."""
+"""What the tests of the manifest share: the kinds that a manifest may name, and readers that know them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CommandCheck(Section):
     """A check that runs a command, as far as the reader is concerned."""
 
     run: Command
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default_factory=dict)
     sees: tuple[str, ...] | None = None
     within_s: Duration = Field(default=600.0, alias="within")
 
@@ -30,7 +30,7 @@ class HttpCheck(Section):
     post: str | None = None
     bearer: str | None = None
     body: Any = Field(default=None, alias="json")
-    expect: dict[str, Any] = {}
+    expect: dict[str, Any] = Field(default_factory=dict)
 
 
 KINDS: Kinds = {
@@ -42,24 +42,6 @@ RUN = "run: uvicorn shop:app --port $PORT\n"
 PRODUCTION = "environments:\n  production:\n    target: {is: local, port: 8080}\n"
 
 
-@pytest.fixture
-def kinds() -> Kinds:
-    """What a registry would know."""
-    return KINDS
-
-
-@pytest.fixture
-def manifest() -> Callable[[str], Manifest]:
-    """Reads a text whole; what the text lacks to be a manifest is put before and after it."""
-    return lambda text: read(whole(text), kinds=KINDS)
-
-
-@pytest.fixture
-def production() -> Callable[[str], Environment]:
-    """The environment `production` of a text."""
-    return lambda text: read(whole(text), kinds=KINDS).environments["production"]
-
-
 def whole(text: str) -> str:
     """A text with the lines that every manifest needs, where it lacks them."""
     keys = {line.split(":")[0] for line in text.split("\n") if line[:1].isalpha()}
@@ -67,3 +49,21 @@ def whole(text: str) -> str:
     run = "" if keys & {"run", "units"} else RUN
     production = "environments: {production: {}}\n" if "target" in keys else PRODUCTION
     return before + run + text + ("" if "environments" in keys else production)
+
+
+@pytest.fixture(scope="session")
+def kinds() -> Kinds:
+    """What a registry would know."""
+    return KINDS
+
+
+@pytest.fixture(scope="session")
+def manifest() -> Callable[[str], Manifest]:
+    """Reads a text whole; what the text lacks to be a manifest is put before and after it."""
+    return lambda text: read(whole(text), kinds=KINDS)
+
+
+@pytest.fixture(scope="session")
+def production() -> Callable[[str], Environment]:
+    """The environment `production` of a text."""
+    return lambda text: read(whole(text), kinds=KINDS).environments["production"]

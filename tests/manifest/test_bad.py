@@ -183,7 +183,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("value", 10, 31, "8080"),
         ("value", 10, 49, "a number such as 3"),
         ("range", 10, 71, "at least 2"),
-        ("value", 10, 80, "127.0.0.1, or 0.0.0.0 for all"),
+        ("value", 10, 80, "127.0.0.1, or an address of this machine"),
     ],
 }
 
@@ -222,7 +222,7 @@ def test_the_words_are_as_written_down(path: Path, kinds: Kinds) -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_problem_says_five_things_in_a_hundred_columns(path: Path, kinds: Kinds) -> None:
-    """A problem has a code, a place, what, why and a remedy; no line of the text is longer than 100 columns."""
+    """A problem has code, place, what, why and remedy; no line is longer than 100 columns."""
     error = refused(path, kinds)
 
     assert all(p.code and p.line and p.column and p.what and p.why and p.instead for p in error.problems)

@@ -17,7 +17,7 @@ LINE = "\n----------\n"
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_good_manifest_reads_as_written_down(path: Path, kinds: Kinds) -> None:
-    """A good manifest gives exactly the values, with their places, that lie beside it (UPDATE_GOLDEN=1 rewrites)."""
+    """A good manifest gives exactly the values and places that lie beside it (UPDATE_GOLDEN=1 rewrites)."""
     text, _, expected = path.read_text().partition(LINE)
     found = (
         json.dumps(data.dump(read(text, kinds=kinds)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"

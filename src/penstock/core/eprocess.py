@@ -73,6 +73,11 @@ class Starts:
         return int(self.horizon_s // self.every_s) if self.first < 1 else 0
 
     @cached_property
+    def at_once(self) -> float:
+        """The weight that bets from the beginning: all of it if nothing starts later."""
+        return self.first if self.later else 1.0
+
+    @cached_property
     def each(self) -> float:
         """The weight of one later start."""
         return (1 - self.first) / self.later if self.later else 0.0
@@ -95,7 +100,7 @@ class Process:
 
 def begin(size: int, starts: Starts = AT_ONCE) -> Process:
     """A process over `size` alternatives of equal weight, before any window."""
-    return Process((log(starts.first / size),) * size)
+    return Process((log(starts.at_once / size),) * size)
 
 
 def grow(process: Process, starts: Starts, watched_s: float, factors: Sequence[float]) -> Process:
@@ -151,7 +156,7 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
 
 
 def bets_against(base: float, split: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
-    """An `a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
+    """`a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
     edge = margin.edge(base)
     return [max(1.0, growth_optimal(min(1.0, x * edge), base, split, margin)) for x in ratios]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import log, log1p
 
-from penstock.core.eprocess import CAP, Margin, growth_optimal
+from penstock.core.eprocess import CAP, Margin, bets_for, log_sum
 from penstock.core.verdict import AS_GOOD, Policy
 
 WEIGHTS = (50, 100, 250, 500)  # permille
 _LONGEST_S = 7 * 86_400.0
+_LEAST = 1e-100
 
 
 @dataclass(frozen=True)
@@ -29,38 +30,48 @@ def what_would_decide(
 ) -> Outlook:
     """How long until acceptance at the environment's traffic, both arms failing at `error_rate`.
 
-    `acceptance` is the evidence P so far. The estimate is a mean (Wald: what is missing over the growth per
-    second); it promises nothing about a candidate that is worse than stable. Weights in permille.
+    `acceptance` is the evidence P so far. The estimate follows the mean growth of every acceptance
+    bet; it promises nothing about a candidate that is worse than stable. Weights in permille.
     """
-    missing = log(len(AS_GOOD) / policy.false_promotions) - log(max(acceptance, exp(-CAP * 50)))
+    missing = -log(policy.false_promotions) - log(max(acceptance, _LEAST))
     now = _seconds(policy, requests_per_s, weight_permille, error_rate, missing)
     at = {weight: _seconds(policy, requests_per_s, weight, error_rate, missing) for weight in WEIGHTS}
     return Outlook(now, at, _sentence(requests_per_s, weight_permille, now, at))
 
 
 def _seconds(policy: Policy, traffic: float, weight: int, rate: float, missing: float) -> float | None:
-    share = weight / 1000
-    growth = _growth(policy, traffic * share, traffic * (1 - share), rate)
-    seconds = max(0.0, missing) / growth if growth > 0 else inf
-    return seconds if seconds <= _LONGEST_S else None
+    """When the mixture of bets reaches what is missing, each growing by its mean; None: not within a week."""
+    growth = _growth(policy, traffic * weight / 1000, traffic * (1 - weight / 1000), rate)
+
+    def reached(seconds: float) -> bool:
+        return log_sum([one * seconds for one in growth]) - log(len(growth)) >= missing
+
+    if not reached(_LONGEST_S):
+        return None
+    low, high = 0.0, _LONGEST_S
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
 
 
-def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> float:
-    """Expected growth of log P per second for requests per second on each arm; at most a window's cap."""
-    margin = policy.accepted
-    if candidate <= 0 or (policy.compared and stable <= 0) or rate >= margin.edge(rate):
-        return 0.0
-    base = min(1.0, max(rate, 1e-6))
+def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> list[float]:
+    """Mean growth of each acceptance bet per second for requests per second on each arm; at most the cap."""
+    if candidate <= 0 or (policy.compared and stable <= 0):
+        return [0.0]
+    base = max(rate, 1e-6)
     split = candidate / stable if policy.compared else 0.0
-    a = min(1.0, growth_optimal(base, base, split, margin))
-    return min(CAP, _mean_log(margin, candidate, stable, a, base) / policy.dispersion)
+    bets = bets_for(base, split, policy.accepted, AS_GOOD)
+    return [
+        min(CAP, _mean_log(policy.accepted, candidate, stable, a, base) / policy.dispersion) for a in bets
+    ]
 
 
 def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: float) -> float:
     alone = candidate * (rate * log(a) - margin.points * (a - 1))
     if margin.ratio == 0:
         return alone
-    return alone + stable * rate * log(1 - margin.ratio * candidate / stable * (a - 1))
+    return alone + stable * rate * log1p(-margin.ratio * candidate / stable * (a - 1))
 
 
 def _sentence(traffic: float, weight: int, now: float | None, at: dict[int, float | None]) -> str:

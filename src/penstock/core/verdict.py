@@ -38,6 +38,7 @@ from penstock.core.evidence_windows import Eras, Watched, Window, windows
 
 __all__ = [
     "GATE",
+    "WORSE",
     "Counts",
     "Eras",
     "Policy",
@@ -258,7 +259,7 @@ def _absolute(policy: Policy, pool: Window, suspended: bool) -> list[float]:
 
 
 def _accepting(policy: Policy, state: State, pool: Window) -> dict[str, Process]:
-    if not pool.candidate.requests or (policy.compared and not pool.stable.requests):
+    if not (state.acceptance and pool.candidate.requests) or (policy.compared and not pool.stable.requests):
         return state.acceptance
     base = guess(state.stable if policy.compared else state.candidate_alone)
     bets = bets_for(base, pool.split, policy.accepted, AS_GOOD)
@@ -300,7 +301,9 @@ def _sentence(policy: Policy, state: State, verdict: Verdict) -> str:
         return "no request on the candidate was judged yet: that is neither good nor bad"
     said = [f"{_counts(policy, state)}; {_evidence(policy, verdict)}"]
     if state.suspended and policy.at_most is not None:
-        said.append(f"stable itself breaks the limit of {policy.at_most:.4g}, which therefore does not judge")
+        said.append(
+            f"stable itself breaks the limit of {_percent(policy.at_most)}, which therefore does not judge"
+        )
     return "; ".join(said)
 
 

@@ -15,8 +15,8 @@ _LATER_KINDS = frozenset({"lambda_zip", "node", "image", "wheel", "bundle"})
 class Build(Section):
     """A virtual environment with the requirements in it (`python`), or whatever a command leaves (`command`).
 
-    `run` is the command; after the requirements, for `python`. It sees `env` and the secrets in `sees`, and nothing
-    else. `within_s` is how long it may take.
+    `run` is the command; for `python`, one after the requirements. It sees `env` and the secrets in
+    `sees`, and nothing else. `within_s` is how long it may take.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset(
@@ -26,7 +26,7 @@ class Build(Section):
     kind: Literal["python", "command"] = Field(default="command", alias="is")
     requirements: str | None = None
     run: Command | None = None
-    env: dict[Variable, str] = {}
+    env: dict[Variable, str] = Field(default_factory=dict)
     sees: tuple[str, ...] = ()
     within_s: Duration = Field(default=900.0, alias="within")
 

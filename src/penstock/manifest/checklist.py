@@ -1,4 +1,4 @@
-"""`checklist`: what is asked at each moment. The names are the user's; the moment decides what a failure means."""
+"""`checklist`: what is asked at each moment. The moment decides what a failure means."""
 
 from __future__ import annotations
 
@@ -12,12 +12,53 @@ from penstock.manifest.typed import refuse_key, typed
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 LATER_KINDS = frozenset(
-    """tests coverage vulnerabilities leaks iam template commits branch reviews configuration reachable logs alarms
-    dashboards cost rotation dynamodb_item fresh load outdated findings licences sbom drift drill flags healthy_now
-    links on_call slo reproducible messages api lint""".split()
+    {
+        *(
+            "tests",
+            "coverage",
+            "lint",
+            "findings",
+            "vulnerabilities",
+            "leaks",
+            "licences",
+            "sbom",
+            "outdated",
+            "reproducible",
+        ),
+        *("commits", "branch", "reviews", "messages", "template", "iam", "api", "flags", "links", "on_call"),
+        *(
+            "configuration",
+            "reachable",
+            "rotation",
+            "alarms",
+            "dashboards",
+            "logs",
+            "cost",
+            "slo",
+            "drift",
+            "drill",
+        ),
+        *("dynamodb_item", "fresh", "load", "healthy_now"),
+    }
 )
 _LATER_KEYS = frozenset(
-    "needs when in once_in blocks was by due report at_least at_most invoke payload beside for tell otherwise".split()
+    {
+        *(
+            "needs",
+            "when",
+            "in",
+            "once_in",
+            "blocks",
+            "was",
+            "by",
+            "due",
+            "report",
+            "at_least",
+            "at_most",
+            "invoke",
+        ),
+        *("payload", "beside", "for", "tell", "otherwise"),
+    }
 )
 
 

@@ -15,18 +15,18 @@ _FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fal
 _DIGITS_MAX = 300
 
 
-class NotJson(ValueError):
+class NotJsonError(ValueError):
     """A number that JSON cannot carry."""
 
 
 def yaml_value(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar; raises NotJson for infinity, NaN, and numbers beyond all use."""
+    """The value of a plain scalar; raises NotJsonError for infinity, NaN, and numbers beyond all use."""
     if text in _WORDS:
         return None
     if text in _FLAGS:
         return _FLAGS[text]
     if _NO_NUMBER.fullmatch(text):
-        raise NotJson(text)
+        raise NotJsonError(text)
     return _number(text)
 
 
@@ -34,10 +34,10 @@ def _number(text: str) -> str | int | float:
     for pattern, base in ((_INTEGER, 10), (_OCTAL, 8), (_HEXADECIMAL, 16)):
         if pattern.fullmatch(text):
             if len(text) > _DIGITS_MAX:
-                raise NotJson(text)
+                raise NotJsonError(text)
             return int(text, base)
     if _FLOAT.fullmatch(text):
         if math.isinf(value := float(text)):
-            raise NotJson(text)
+            raise NotJsonError(text)
         return value
     return text

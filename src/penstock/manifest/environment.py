@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 
 from penstock.manifest.build import Build
 from penstock.manifest.health import Health
@@ -44,8 +44,9 @@ class TargetEntry(Section):
 class Environment(Section):
     """One environment, fully resolved.
 
-    `said` tells of every dotted key where it was said ("line 40", "production, line 12") or that it is a "default".
-    Times are in seconds; `$ENVIRONMENT` is filled in where `env` and `secrets` name it.
+    `said` tells of every dotted key where it was said ("line 40", "production, line 12"), or that it is a
+    "default". Whatever it `sees` are names, every glob written out. Times are in seconds; `$ENVIRONMENT` is
+    filled in where `env` and `secrets` name it.
     """
 
     name: str
@@ -53,9 +54,9 @@ class Environment(Section):
     units: dict[str, Unit]
     prepare: Prepare | None = None
     health: Health | None = None
-    env: dict[str, str] = {}
-    secrets: dict[str, SecretReference] = {}
-    checklist: dict[Moment, dict[str, CheckEntry]] = {}
+    env: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, SecretReference] = Field(default_factory=dict)
+    checklist: dict[Moment, dict[str, CheckEntry]] = Field(default_factory=dict)
     logs: Logs = Logs()
     target: TargetEntry
     rollout: Rollout = Rollout()
@@ -63,7 +64,7 @@ class Environment(Section):
     bake_s: float = 0.0
     rollback_within_s: float = 300.0
     unattended_s: float = 120.0
-    said: dict[str, str] = {}
+    said: dict[str, str] = Field(default_factory=dict)
 
     def sees(self, unit: str) -> tuple[str, ...]:
         """The names of the secrets that a unit gets."""

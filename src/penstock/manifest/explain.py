@@ -47,7 +47,7 @@ _EXAMPLES = {
 
 
 def explain(error: Mapping[str, Any], key: str, kind: Any) -> Told:
-    """What one error says to a person; `key` is the last key before it, `kind` the type that was expected there."""
+    """What one error says to a person; `key` is the last key before it, `kind` the type that is expected."""
     context = error.get("ctx", {})
     if "what" in context:
         return Told(error["type"], context["what"], context["why"], context["instead"])
@@ -129,7 +129,7 @@ def _as_written(limit: float, kind: Any) -> str:
     return f"{limit * 100:g}%" if fraction in reads else f"{limit:g}"
 
 
-def _name(error: Mapping[str, Any], key: str) -> Told:
+def _name(error: Mapping[str, Any], _: str) -> Told:
     given, pattern = str(error.get("input")), str(error["ctx"].get("pattern", ""))
     if pattern.startswith("^[A-Za-z_]"):
         return Told(
@@ -143,7 +143,7 @@ def _name(error: Mapping[str, Any], key: str) -> Told:
             "value",
             f"`{given}` is not an address",
             "it is an IP address of this machine",
-            "127.0.0.1, or 0.0.0.0 for all",
+            "127.0.0.1, or an address of this machine",
         )
     return Told(
         "name",

@@ -34,7 +34,7 @@ def in_force(
 ) -> Environment | None:
     """The environment of a resolved tree; None when something is wrong, which is then noted. `key` names it.
 
-    With `whole` false the tree is only what is said for all environments: it may lack anything, and is looked at.
+    With `whole` false the tree is only a part of one: it may lack anything, and is just looked at.
     """
     health = None if is_none(tree.get("health")) else _one("health", Health, tree, problems) or Health()
     units = _units(tree, health, problems)

@@ -19,8 +19,8 @@ def request_path(text: Any) -> Any:
 class Health(Section):
     """GET `get` every `every_s`; an answer within `within_s` with status 200 is healthy.
 
-    `unhealthy_after` bad answers in a row make it unhealthy, `healthy_after` good ones healthy again. When `version`
-    is true, an answer that names a version must name this revision's.
+    `unhealthy_after` bad answers in a row make it unhealthy, `healthy_after` good ones healthy again. When
+    `version` is true, an answer that names a version must name this revision's.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"invoke", "expect", "headers", "bearer", "run", "port"})

@@ -1,4 +1,4 @@
-"""A manifest as it was written: maps, lists and scalars of text, each with its place. Lines and columns count from 1."""
+"""A manifest as it was written: maps, lists and scalars of text. Lines and columns count from 1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands. `origin` is the environment in whose part of the file it was said; empty: for all."""
+    """Where something stands. `origin` is the environment whose part of the file it is; empty: all."""
 
     line: int
     column: int
@@ -19,7 +19,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Scalar:
-    """Text as written. `plain`: without quotes. `comment_gap`: how many spaces stand before a `#` right after it."""
+    """Text as written. `plain`: without quotes. `comment_gap`: the spaces between it and a `#` after it."""
 
     text: str
     place: Place

@@ -14,12 +14,12 @@ BYTES_MAX = 64 * 1024
 DEPTH_MAX = 24
 NODES_MAX = 10_000
 
-# Beside the control characters: line ends that editors do not show, and marks that turn the reading direction.
+# Beside the control characters: line ends that editors do not show, and marks that turn the direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """The rest of the file cannot be made sense of; the problem is noted."""
 
 
@@ -31,14 +31,14 @@ def parse(text: str, problems: Problems) -> Map | None:
     builder = _Builder(text.split("\n"), problems)
     try:
         root = builder.document(_events(text))
-    except _Stop:
+    except _StopError:
         return None
     except RecursionError:
         problems.add(
             "too-deep", Place(1, 1), "the file is nested too deeply", "nobody could read it", "less nesting"
         )
         return None
-    except Exception as error:
+    except Exception as error:  # the parser is not ours: whatever it raises for a text is that text's problem
         unreadable(error, builder.lines, problems)
         return None
     if not isinstance(root, Map):
@@ -54,7 +54,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 def _readable(text: str, problems: Problems) -> bool:
-    if len(text) > BYTES_MAX or len(text.encode("utf-8", "surrogatepass")) > BYTES_MAX:
+    if len(text.encode("utf-8", "surrogatepass")) > BYTES_MAX:
         problems.add(
             "too-large",
             Place(1, 1),
@@ -134,7 +134,7 @@ class _Builder:
                 "one file is one manifest",
                 "a file of its own for each manifest",
             )
-            raise _Stop
+            raise _StopError
 
     def _directive(self) -> Place:
         return Place(next((n for n, line in enumerate(self.lines, 1) if line.startswith("%")), 1), 1)
@@ -160,7 +160,7 @@ class _Builder:
                 f"at most {DEPTH_MAX} levels and {NODES_MAX} values are read",
                 "a smaller manifest",
             )
-            raise _Stop
+            raise _StopError
 
     def _refuse_properties(self, event: Any) -> None:
         place = _place(event)

@@ -12,20 +12,59 @@ from penstock.manifest.force import in_force
 from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.parse import parse
 from penstock.manifest.problems import Problems
-from penstock.manifest.resolve import overlay, resolve
+from penstock.manifest.resolve import globs_written_out, overlay, resolve
 from penstock.manifest.typed import refuse_braces, refuse_key, typed
 from penstock.manifest.words import is_name
 
 FORMAT = 1
 OVERRIDABLE = frozenset(
-    """env secrets units checklist health prepare target rollout verdict bake rollback_within unattended logs""".split()
+    {
+        *(
+            "env",
+            "secrets",
+            "units",
+            "checklist",
+            "health",
+            "prepare",
+            "target",
+            "rollout",
+            "verdict",
+            "logs",
+        ),
+        *("bake", "rollback_within", "unattended"),
+    }
 )
 _ONCE_INSTEAD = "the line, moved to the left, outside `environments`"
 _UNIT_INSTEAD = "units: {web: {run: ...}}, where `web` is the unit, or the service when there is one"
 ONCE = frozenset(["penstock", "service", "build", "run", "environments"])
 LATER = frozenset(
-    """groups windows approvals after migrations backup version notify pace hotfix branches start flags silence alarms
-    report keep_evidence audit data in metrics needs""".split()
+    {
+        *(
+            "groups",
+            "windows",
+            "approvals",
+            "after",
+            "migrations",
+            "backup",
+            "version",
+            "notify",
+            "pace",
+            "hotfix",
+        ),
+        *(
+            "branches",
+            "start",
+            "flags",
+            "silence",
+            "alarms",
+            "report",
+            "keep_evidence",
+            "audit",
+            "data",
+            "in",
+        ),
+        *("metrics", "needs"),
+    }
 )
 
 
@@ -48,7 +87,7 @@ def _manifest(tree: Map, kinds: Kinds, problems: Problems) -> Manifest | None:
     _keys(tree, problems)
     _format(tree, problems)
     service = _service(tree, problems)
-    build = _build(tree, problems)
+    build = _build(globs_written_out(tree, tree.get("secrets")), problems)
     common = overlay(Map(), _units(tree, service, problems).only(OVERRIDABLE), problems)
     top = Scalar("the manifest", tree.place)
     in_force(top, common, build, kinds, problems, whole=False)

@@ -1,4 +1,4 @@
-"""A ManifestError as text for people: every problem with its line, a caret, why, and what to write instead."""
+"""A ManifestError as text: every problem with its line, a caret, why, and what to write instead."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What is in force in one environment: what is said for all, then for what it is like, then for itself.
 
-Maps of named entries add by name, an entry is replaced whole, `none` removes it. Any other key is replaced whole.
+Maps of named entries add by name, an entry is replaced whole, `none` removes it. Any other key is replaced
+whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 from penstock.manifest.node import Entry, Map, Node, Scalar, Seq, is_none, said_by
 from penstock.manifest.problems import Problems, choice, nearest
+from penstock.manifest.secrets import seen
 
 BY_NAME = frozenset({"env", "secrets", "units"})
 _ENVIRONMENT = re.compile(r"\$ENVIRONMENT(?![A-Za-z0-9_])")
@@ -26,7 +28,7 @@ def resolve(common: Map, environments: Map, problems: Problems) -> dict[str, Map
             tree = common
             for link in reversed(chain):
                 tree = overlay(tree, own[link].without("like"), problems)
-            resolved[name] = _filled_in(tree, name)
+            resolved[name] = globs_written_out(_filled_in(tree, name), tree.get("secrets"))
     return resolved
 
 
@@ -92,9 +94,7 @@ def _moments(base: Map, over: Map, problems: Problems) -> Map:
 
 def _own(entry: Entry, name: str, problems: Problems) -> Map:
     if isinstance(entry.value, Map):
-        said = said_by(entry.value, name)
-        assert isinstance(said, Map)
-        return said
+        return _map(said_by(entry.value, name))
     problems.add(
         "shape",
         entry.value.place,
@@ -165,6 +165,37 @@ def _filled_in(tree: Map, name: str) -> Map:
             return entry
         return replace(entry, value=within(entry.value, fill=fill or key in ("env", "secrets")))
 
-    filled = within(tree, fill=False)
-    assert isinstance(filled, Map)
-    return filled
+    return _map(within(tree, fill=False))
+
+
+def globs_written_out(tree: Map, secrets: Node | None) -> Map:
+    """Every `sees` with the names that its globs let through; a glob that lets none through stays."""
+    names = list(secrets.entries) if isinstance(secrets, Map) else []
+
+    def within(node: Node) -> Node:
+        if not isinstance(node, Map):
+            return node
+        return replace(node, entries={key: _within(key, entry) for key, entry in node.entries.items()})
+
+    def _within(key: str, entry: Entry) -> Entry:
+        if key in ("json", "payload"):
+            return entry
+        if key == "sees" and isinstance(entry.value, Seq):
+            return replace(entry, value=_names_seen(entry.value, names))
+        return replace(entry, value=within(entry.value))
+
+    return _map(within(tree))
+
+
+def _names_seen(sees: Seq, names: list[str]) -> Seq:
+    found: dict[str, Node] = {}
+    for item in sees.items:
+        word = item.text if isinstance(item, Scalar) else ""
+        for name in seen([word], names) or [word]:
+            found.setdefault(name, replace(item, text=name) if isinstance(item, Scalar) else item)
+    return replace(sees, items=tuple(found.values()))
+
+
+def _map(node: Node) -> Map:
+    assert isinstance(node, Map)
+    return node

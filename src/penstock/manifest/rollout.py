@@ -53,8 +53,8 @@ CANARY = tuple(
 class Rollout(Section):
     """The strategy, its increments (canary only, strictly rising), and how capacity moves.
 
-    At most `max_surge` instances more and `max_unavailable` fewer than asked for, at any time. An instance counts
-    as ready after `min_ready_s` of health, and has failed when it is not healthy within `start_within_s`.
+    At most `max_surge` instances more and `max_unavailable` fewer than asked for, at any time. An instance
+    counts as ready after `min_ready_s` of health, and has failed when that takes over `start_within_s`.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset(
@@ -71,6 +71,7 @@ class Rollout(Section):
     @classmethod
     def short_for(cls, text: str) -> str:
         """A bare word is the strategy."""
+        del text
         return "is"
 
     @model_validator(mode="before")

@@ -25,7 +25,7 @@ def said(found: Environment, times: Times, tree: Map, build: Node | None) -> dic
 
 
 def said_of(name: str, value: object, node: Node | None) -> dict[str, str]:
-    """One entry for each key that can be written, by its dotted name; none for a default that says nothing."""
+    """One entry for each key, by its dotted name; none for a default that says nothing."""
     if isinstance(value, Section) and value.written is None:
         return _fields(name, value, node)
     if node is None:

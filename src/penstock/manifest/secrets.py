@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 
 class SecretReference(Section):
-    """`file:/path` (the file's text, without its last line end) or `env:NAME` (of whoever gives the order)."""
+    """`file:/path` (its text, without the last line end) or `env:NAME` (of whoever gives the order)."""
 
     written: ClassVar[frozenset[str] | None] = frozenset()
 

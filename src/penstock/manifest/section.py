@@ -1,7 +1,7 @@
 """What every section of the manifest is made of: a strict frozen model, and scalars typed by their key.
 
-The reader hands over every scalar as the text that was written; the type of the key says what it means. A validator
-here raises `wrong(what, why, instead)`; the reader turns that into a Problem with its place.
+The reader hands over every scalar as the text that was written; the type of the key says what it means. A
+validator here raises `wrong(what, why, instead)`; the reader turns that into a Problem with its place.
 
 The plain data of a section (see `core.data.dump`) is validated by the same models: numbers pass as they are.
 """
@@ -20,8 +20,8 @@ from pydantic_core import PydanticCustomError
 class Section(BaseModel):
     """A section of the manifest: frozen, and a key that is not known is an error.
 
-    `not_yet` names keys that the language has and this version does not act on. `written` names the keys that a
-    person may write; None means all of them. (A margin is written as one scalar, never by its fields.)
+    `not_yet` names keys that the language has and this version does not act on. `written` names the keys that
+    a person may write; None means all of them. (A margin is written as one scalar, never by its fields.)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -31,11 +31,13 @@ class Section(BaseModel):
 
     @classmethod
     def short_for(cls, text: str) -> str:
-        """The key that one bare word stands for, where the whole section may be written as one; else empty."""
+        """The key that one bare word stands for, where one may stand for the whole section; else empty."""
+        del text
         return ""
 
     def misfits(self, units: Mapping[str, bool]) -> list[ValueError]:
-        """What is wrong with this section beside the environment's units (name -> takes traffic); made by `wrong`."""
+        """What is wrong beside the environment's units (name -> takes traffic); each made by `wrong`."""
+        del units
         return []
 
 
@@ -201,7 +203,7 @@ class Command(Section):
 
     @model_validator(mode="after")
     def _something(self) -> Command:
-        if not "".join(self.argv()).strip():
+        if not ("".join(self.words) if self.sh is None else self.sh).strip():
             raise wrong("this command is empty", "there is nothing to run", "the words of a command")
         return self
 

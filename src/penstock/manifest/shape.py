@@ -42,7 +42,7 @@ def inner(kind: Any, key: str | int) -> Any:
 
 
 def written_out(node: Node, model: type[Section]) -> Node:
-    """A section's keys, where one word was written for all of it, or `sh` for a command that wants a shell."""
+    """A section's keys, where one word was written for all of it, or `sh` for its command."""
     if isinstance(node, Scalar):
         short = model.short_for(node.text)
         return Map({short: Entry(Scalar(short, node.place), node)}, node.place) if short else node

@@ -110,7 +110,7 @@ def _flow(place: Place, began: Place, lines: list[str], problems: Problems) -> N
     )
 
 
-def _alias(place: Place, began: Place, lines: list[str], problems: Problems) -> None:
+def _alias(_: Place, began: Place, lines: list[str], problems: Problems) -> None:
     value = _rest(began, lines)
     problems.add(
         "alias",
@@ -121,12 +121,12 @@ def _alias(place: Place, began: Place, lines: list[str], problems: Problems) -> 
     )
 
 
-def _tag(place: Place, began: Place, lines: list[str], problems: Problems) -> None:
+def _tag(_: Place, began: Place, lines: list[str], problems: Problems) -> None:
     value = _rest(began, lines)
     problems.add("tag", began, "a value cannot start with `!`", "YAML would read it as a tag", _quoted(value))
 
 
-def _directive(place: Place, _: Place, lines: list[str], problems: Problems) -> None:
+def _directive(place: Place, _: Place, __: list[str], problems: Problems) -> None:
     problems.add(
         "directive", place, "a YAML directive", "the language of this file is fixed", "the file without it"
     )

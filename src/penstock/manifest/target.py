@@ -14,7 +14,10 @@ from penstock.manifest.section import Section
 from penstock.manifest.typed import note, typed
 
 LATER_KINDS = frozenset(
-    "aws_lambda cloudformation serverless kubernetes terraform cloudflare fly nomad ecs systemd docker".split()
+    {
+        *("aws_lambda", "cloudformation", "serverless", "kubernetes", "terraform", "cloudflare"),
+        *("docker", "ecs", "fly", "nomad", "systemd"),
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""`bake`, `rollback_within` and `unattended`: how long is watched, how long going back may take, and alone."""
+"""`bake`, `rollback_within`, `unattended`: how long is watched, how long going back may take, and alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _none(value: Any) -> Any:
 class Times(Section):
     """`bake_s`: how long a promoted revision is watched, with the power to go back.
 
-    `rollback_within_s`: after it a person is asked. `unattended_s`: how long a candidate may have traffic with
-    nobody watching, before the written way back is taken.
+    `rollback_within_s`: after it a person is asked. `unattended_s`: how long a candidate may have traffic
+    with nobody watching, before the written way back is taken.
     """
 
     bake_s: Annotated[Duration, BeforeValidator(_none)] = Field(default=0.0, alias="bake", ge=0)

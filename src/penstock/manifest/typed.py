@@ -1,4 +1,4 @@
-"""Nodes to sections: every scalar is typed by its key, and every error finds its way back to a place in the file."""
+"""Nodes to sections: every scalar is typed by its key, and every error finds its place in the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from penstock.manifest.core_schema import NotJson, yaml_value
+from penstock.manifest.core_schema import NotJsonError, yaml_value
 from penstock.manifest.explain import explain, in_one_piece
 from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
@@ -72,7 +72,7 @@ def refuse_key(
 
 
 def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[Place, str, Any]:
-    """Follow an error's path as far as the file goes: its place, the last key on the way, and the type there."""
+    """Follow an error's path as far as the file goes: the place, the last key on the way, the type."""
     said, place = key.text, key.place if isinstance(node, Map) else node.place
     for step in path:
         entry = node.entries.get(step) if isinstance(node, Map) and isinstance(step, str) else None
@@ -105,7 +105,7 @@ def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
     for entry in node.entries.values():
         key = entry.key.text
         if section and key not in keys(section):
-            _refuse(entry, before, section, name, node, problems)
+            _refuse(entry, before if node.flow else None, section, name, problems)
         elif key in AS_YAML and inner(kind, key) is not str:
             data[key] = _as_yaml(entry.value, problems)
         else:
@@ -115,10 +115,11 @@ def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
 
 
 def _refuse(
-    entry: Entry, before: Entry | None, section: type[Section], name: str, node: Map, problems: Problems
+    entry: Entry, before: Entry | None, section: type[Section], name: str, problems: Problems
 ) -> None:
+    """Note a key that cannot stand here; `before` is the entry before it, where a comma parts the two."""
     key, known = entry.key, keys(section)
-    command = _ended_command(before) if node.flow and before and not _KEY_LIKE.fullmatch(key.text) else ""
+    command = _ended_command(before) if before and not _KEY_LIKE.fullmatch(key.text) else ""
     if command and before:
         problems.add(
             "comma",
@@ -161,7 +162,7 @@ def _as_yaml(node: Node, problems: Problems) -> Any:
         return [_as_yaml(item, problems) for item in node.items]
     try:
         return yaml_value(node.text) if node.plain else node.text
-    except NotJson:
+    except NotJsonError:
         problems.add(
             "value",
             node.place,
@@ -177,7 +178,7 @@ _SHELL_OR_DATA = frozenset({"sh", "critical", *AS_YAML})
 
 
 def refuse_braces(node: Node, problems: Problems) -> None:
-    """`${X}` is a shell's word; Penstock fills in $X alone. Not below `sh`, `json`, `payload` and `critical`."""
+    """Note every `${X}`: only $X is filled in. Not below `sh`, `json`, `payload` and `critical`."""
     if isinstance(node, Map):
         for name, entry in node.entries.items():
             if name not in _SHELL_OR_DATA:

@@ -37,11 +37,12 @@ class Unit(Section):
 
     run: Command
     traffic: Annotated[bool, BeforeValidator(_traffic)] = True
-    env: dict[Variable, str] = {}
+    env: dict[Variable, str] = Field(default_factory=dict)
     sees: tuple[str, ...] | None = None
     health: Annotated[Health | None, BeforeValidator(_or_none)] = Field(default=None)
 
     @classmethod
     def short_for(cls, text: str) -> str:
         """A bare text is the command."""
+        del text
         return "run"

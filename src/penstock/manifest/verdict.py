@@ -12,8 +12,8 @@ from penstock.manifest.section import Duration, Fraction, Margin, Section, wrong
 class ErrorRules(Section):
     """What share of requests may fail.
 
-    `at_most` is absolute. `against_stable`: worse than that is convicted. `promote_at`: better than that is accepted;
-    it is never tighter than `against_stable`. A client that leaves after `hung_after_s` counts as one more error.
+    `at_most` is absolute. `against_stable`: worse than that is convicted. `promote_at`: better than that is
+    accepted; never tighter than `against_stable`. A client that leaves after `hung_after_s` is an error.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"periods", "per", "for", "against_last", "codes"})
@@ -58,8 +58,8 @@ class Undecided(Section):
 class Verdict(Section):
     """What statistics may get wrong in one release, and what they judge.
 
-    `false_rollbacks` bounds the chance that a good candidate is sent back by statistics, `false_promotions` that one
-    worse than `promote_at` is accepted.
+    `false_rollbacks` bounds the chance that a good candidate is sent back by statistics, `false_promotions`
+    that one worse than `promote_at` is accepted.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset(

@@ -13,7 +13,7 @@ from penstock.steps.world import World
 def prepare(world: World, plan: Plan) -> bool:
     """Run it in the revision's own folder, with its environment; at least once."""
     section = data.dump(world.environment.prepare)
-    seen = section.get("sees") or list(world.secrets)
+    seen = list(world.secrets) if section.get("sees") is None else section["sees"]
     folder = world.builds.checkout(plan.candidate)
     request = CheckRequest(
         "prepare", "before", section, str(folder), environment_of(world, plan.candidate, "prepare", "prepare"),

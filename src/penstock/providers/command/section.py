@@ -37,9 +37,9 @@ def _instances(value: Any) -> Any:
 class CommandSection(Section):
     """`observe` prints what is there, `converge` reads on its input what shall be and makes it so.
 
-    `shift` moves traffic only, `back` takes the way back, `preview` says what would happen, `testimony` what a
-    revision logged. Each call may take `within_s`; each runs at the root of the checkout, and gets the secrets
-    in `sees` (names or globs; None: all).
+    `shift` moves traffic only, `back` takes the way back, `preview` says what would happen, `testimony` what
+    a revision logged. Each call may take `within_s`; each runs at the root of the checkout, and gets the
+    secrets in `sees` (None: all).
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"in", "lock", "reach", "heartbeat"})

@@ -32,9 +32,9 @@ _Instances = Annotated[int | dict[str, int], _each(1, 100, "a number of instance
 class LocalSection(Section):
     """Where clients connect (`bind`, `port`), and how many instances of each unit run.
 
-    `port` and `instances` are one number, or a map of unit -> number. The newest `keep_revisions` stay on disk.
-    A request may take `request_timeout_s`; a retired instance gets `drain_s` to finish its requests, and after
-    SIGTERM `stop_s` to end.
+    `port` and `instances` are one number, or a map of unit -> number. The newest `keep_revisions` stay on
+    disk. A request may take `request_timeout_s`; a retired instance gets `drain_s` to finish its requests,
+    and after SIGTERM `stop_s` to end.
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset(
