@@ -81,6 +81,14 @@ def _go_forward(do: Steps, plan: Plan) -> None:
 
 
 def _go_back(do: Steps, plan: Plan, ending: Ending) -> Ending:
+    """Everything back, or a person is asked: what breaks on the way back is never the end of it."""
+    try:
+        return _put_back(do, plan, ending)
+    except Over as broken:
+        return Ending("stuck", ending.cause, f"{ending.sentence}; going back broke off: {broken.ending.sentence}")
+
+
+def _put_back(do: Steps, plan: Plan, ending: Ending) -> Ending:
     """Capacity first, then traffic, then proof that what serves now is well; a person is asked when it takes too long."""
     back = do.go_back(plan, ending, None)
     while not back.done:

@@ -150,7 +150,7 @@ def test_a_window_without_requests_changes_nothing(
 @given(rows_of)
 def test_every_request_is_judged_pending_or_alone(rows: list[Window]) -> None:
     """No request is lost or counted twice by pooling."""
-    state = run(DEFAULT, rows)
+    state = run(replace(DEFAULT, false_rollbacks=1e-290), rows)  # a conviction would end the counting
     held = state.pending or window(0, (0, 0), (0, 0))
     candidate = state.candidate + state.candidate_alone + held.candidate
     stable = state.stable + state.stable_alone + held.stable
@@ -248,7 +248,7 @@ def test_dispersion_tempers_both_ways() -> None:
 
 def test_the_sentence_of_a_conviction() -> None:
     """A conviction says the counts of both arms over the same seconds, and the odds."""
-    rows = [window(t, (203, (3, 4, 3, 4)[t]), (3850, int(t < 3))) for t in range(4)]
+    rows = [window(t, (116, (0, 0, 0, 2, 4, 4, 4)[t]), (2200, int(t < 3))) for t in range(7)]
     verdict = judge(DEFAULT, run(DEFAULT, rows))
     assert "unhealthy" == verdict.outcome
     assert verdict.sentence.startswith(
@@ -296,7 +296,7 @@ def test_nothing_is_said_before_there_is_traffic() -> None:
 
 
 def test_the_gate() -> None:
-    """A candidate ten times worse but inside a wide promotion margin is not accepted while its odds are above 3."""
+    """A candidate ten times worse but inside a wide promotion margin is held while its odds are above 3."""
     policy = Policy(ratio=1.0, points=0.0, at_most=None)
     random = Random(7)
     state, seen = start(policy), False
@@ -319,6 +319,15 @@ def test_a_conviction_outweighs_acceptance() -> None:
     assert "unhealthy" == verdict.outcome
 
 
+def test_a_conviction_is_final() -> None:
+    """Whoever looks an hour after the threshold was crossed sees the verdict of that moment."""
+    bad = [window(t, (50, 5), (950, 1)) for t in range(30)]
+    good = [window(t, (50, 0), (950, 9)) for t in range(30, 3600)]
+    at_once, later = run(DEFAULT, bad), run(DEFAULT, [*bad, *good])
+    assert at_once == later
+    assert "unhealthy" == judge(DEFAULT, later).outcome
+
+
 # The absolute limit
 
 
@@ -327,7 +336,7 @@ def test_a_limit_convicts_without_a_stable_arm() -> None:
     bad = judge(ALONE, run(ALONE, [window(t, (50, 5), (0, 0)) for t in range(60)]))
     good = judge(ALONE, run(ALONE, [window(t, (50, 1), (0, 0)) for t in range(60)]))
     assert ("unhealthy", "healthy") == (bad.outcome, good.outcome)
-    assert "300 of 3,000 requests failed on the candidate; the odds" in bad.sentence
+    assert "40 of 400 requests failed on the candidate; the odds" in bad.sentence
     assert bad.sentence.endswith("by the limit of 5 %")
 
 

@@ -1,29 +1,139 @@
-"""Secret values out of texts, in the forms in which they leak: as they are, URL-encoded, base64, JSON-escaped."""
+"""Secret values out of texts, in the spellings in which they leak: plain, URL-encoded, base64, JSON-escaped.
+
+A value is looked for character by character in every one of these spellings at once, so that a mixture of them
+(one library quotes a slash, the next does not) is found as well. Base64 is looked for at all three alignments,
+because `base64("user:" + secret)` does not contain `base64(secret)`.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from penstock.core.finding import Finding, Outcome
+from penstock.core.target import Evidence
 
 MASK = "***"
 SHORTEST = 4  # a shorter value would mask half of any text, and is no secret
 
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_.-]")
+_JSON_SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_LONGEST_SPELLING = 12  # of one character: two \uXXXX, or four %XX
+
 
 def mask(text: str, values: Iterable[str]) -> str:
-    """The text with every form of every value replaced; values under four characters are left alone."""
-    forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, MASK)
+    """The text with every spelling of every value replaced by `***`; overlapping ones together, as one.
+
+    Values under four characters are left alone: `too_short` names them. Masking twice is masking once.
+    """
+    patterns = [pattern for value in set(values) if len(value) >= SHORTEST for pattern in _patterns(value)]
+    # Only a value that itself holds `*` can appear anew; each round is shorter than the one before.
+    while spans := _merged(span for pattern in patterns for span in _found(pattern, text)):
+        text = _replaced(text, spans)
     return text
 
 
-def _forms(value: str) -> set[str]:
-    raw = value.encode("utf-8", "surrogateescape")
-    forms = {value, quote(value, safe="", errors="replace"), quote_plus(value, errors="replace"),
-             json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}  # fmt: skip
-    forms |= {line for line in value.splitlines() if len(line) >= SHORTEST}
-    for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
-        forms |= {encoded.decode(), encoded.decode().rstrip("=")}
-    return {form for form in forms if len(form) >= SHORTEST and form != MASK}
+def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
+    """The outcome without any secret in any of its texts; a secret too short to be masked is a finding of it."""
+    values = tuple(secrets.values())
+    findings = [
+        Finding(mask(f.condition, values), mask(f.effect, values), mask(f.remedy, values))
+        for f in outcome.findings
+    ]
+    findings += [
+        Finding(
+            f"the value of `{name}` is too short to be masked",
+            "it stands as it is wherever it was printed",
+            f"a value of {SHORTEST} characters or more",
+        )
+        for name in too_short(secrets)
+    ]
+    evidence = tuple(Evidence(e.name, e.media, mask(e.text, values)) for e in outcome.evidence)
+    return replace(
+        outcome, sentence=mask(outcome.sentence, values), findings=tuple(findings), evidence=evidence
+    )
+
+
+def too_short(secrets: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the secrets that cannot be masked; an empty value has nothing to mask."""
+    return tuple(sorted(name for name, value in secrets.items() if 0 < len(value) < SHORTEST))
+
+
+def longest_spelling(values: Iterable[str]) -> int:
+    """How many characters, or bytes, the longest value may fill: where a text was cut, so much of it is unsafe."""
+    return max((len(value) for value in values), default=0) * _LONGEST_SPELLING
+
+
+@lru_cache(maxsize=256)
+def _patterns(value: str) -> tuple[re.Pattern[str], ...]:
+    forms = {value, *_base64(value), *(line.strip() for line in value.splitlines())}
+    return tuple(re.compile("".join(map(_spellings, form))) for form in forms if len(form) >= SHORTEST)
+
+
+def _base64(value: str) -> Iterator[str]:
+    """What of the value's base64 does not depend on what stands before and after it, and the whole of it."""
+    raw = b"".join(map(_bytes, value))
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + raw).decode()
+        certain = coded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        yield from (certain, certain.translate(_URL_SAFE))
+    whole = base64.b64encode(raw).decode()
+    yield from (whole, whole.translate(_URL_SAFE), base64.encodebytes(raw).decode().strip())
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+def _spellings(character: str) -> str:
+    """A pattern for one character in all its spellings."""
+    if _AS_IT_IS.fullmatch(character):
+        return re.escape(character)
+    utf_16 = character.encode("utf-16-be", "surrogatepass").hex()
+    units = "".join(rf"\\u{utf_16[at : at + 4]}" for at in range(0, len(utf_16), 4))
+    percent = "".join(f"%{byte:02x}" for byte in _bytes(character))
+    ways = [re.escape(character), f"(?i:{units})", f"(?i:{percent})"]
+    if character in _JSON_SHORT:
+        ways.append(re.escape(_JSON_SHORT[character]))
+    if character == " ":
+        ways.append(r"\+")
+    if _is_byte(character):
+        ways.append("\ufffd")  # how it is shown by whoever decodes with `replace`
+    return f"(?:{'|'.join(ways)})"
+
+
+def _is_byte(character: str) -> bool:
+    """Whether it stands for one byte that was no UTF-8, as Python keeps such bytes."""
+    return "\udc80" <= character <= "\udcff"
+
+
+def _bytes(character: str) -> bytes:
+    return character.encode("utf-8", "surrogateescape" if _is_byte(character) else "surrogatepass")
+
+
+def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Every occurrence, those that overlap too."""
+    at = 0
+    while found := pattern.search(text, at):
+        yield found.span()
+        at = found.start() + 1
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _replaced(text: str, spans: list[tuple[int, int]]) -> str:
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [text[at:start], MASK]
+        at = end
+    return "".join([*parts, text[at:]])

@@ -42,6 +42,7 @@ __all__ = [
     "Counts",
     "Eras",
     "Policy",
+    "Starts",
     "State",
     "Verdict",
     "Watched",
@@ -124,7 +125,7 @@ class State:
     `candidate` and `stable` count the requests of both arms in the same seconds; `candidate_alone` and
     `stable_alone` those while the other arm was silent. `pending` is a pool that is still too small to judge.
     `recent_*` is stable's recent past, with a half-life of ten seconds. `suspended`: the last window was not
-    held against the absolute limit.
+    held against the absolute limit. `convicted` is final.
     """
 
     channels: dict[str, Process]
@@ -138,6 +139,7 @@ class State:
     recent_requests: float = 0.0
     recent_errors: float = 0.0
     suspended: bool = False
+    convicted: bool = False
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -178,15 +180,19 @@ def fold(policy: Policy, state: State, watched: Watched) -> State:
 def step(policy: Policy, state: State, window: Window) -> State:
     """The state after one more window. A window without a request changes nothing.
 
+    Neither does any window after a conviction: whoever looks later, or seldom, sees the same verdict.
+
     Small windows are pooled, within one era only: while the split stands still, which arm a request meets
     does not depend on the error rate, so a pool may span a shock. When a pool is full depends on request
     counts and time alone.
     """
-    if not (window.candidate.requests or window.stable.requests):
+    if state.convicted or not (window.candidate.requests or window.stable.requests):
         return state
     pool = state.pending
     if pool and not _belong_together(policy, pool, window):
         state, pool = _judged(policy, state, pool), None
+        if state.convicted:
+            return state
     pool = pool.with_next(window) if pool else window
     if _is_full(policy, pool):
         return _judged(policy, state, pool)
@@ -195,15 +201,14 @@ def step(policy: Policy, state: State, window: Window) -> State:
 
 def judge(policy: Policy, state: State) -> Verdict:
     """Unhealthy at E >= 1/false_rollbacks, healthy at P >= 1/false_promotions while E < 3, else undecided."""
-    logs = {name: log_value(process, policy.starts) for name, process in state.channels.items()}
-    odds = _plain(log_sum([log(policy.weights[name]) + one for name, one in logs.items()])) if logs else 1.0
+    odds = _plain(_log_odds(policy, state.channels))
     acceptance = _plain(min(map(log_value, state.acceptance.values()))) if state.acceptance else 1.0
     outcome: Literal["healthy", "unhealthy", "undecided"] = "undecided"
     if odds >= 1 / policy.false_rollbacks:
         outcome = "unhealthy"
     elif acceptance >= 1 / policy.false_promotions and odds < GATE:
         outcome = "healthy"
-    channels = {name: _plain(one) for name, one in logs.items()}
+    channels = {name: _plain(log_value(process, policy.starts)) for name, process in state.channels.items()}
     verdict = Verdict(
         outcome, odds, acceptance, channels,
         state.candidate if policy.compared else state.candidate_alone,
@@ -243,8 +248,25 @@ def _judged(policy: Policy, state: State, pool: Window) -> State:
         requests,
         errors,
         suspended,
+        _is_convicted(policy, channels),
         state.dropped,
     )
+
+
+def _log_odds(policy: Policy, channels: dict[str, Process]) -> float:
+    """Log of E: the weighted mean of the channels."""
+    if not channels:
+        return 0.0
+    return log_sum([log(policy.weights[name]) + log_value(p, policy.starts) for name, p in channels.items()])
+
+
+def _is_convicted(policy: Policy, channels: dict[str, Process]) -> bool:
+    """Whether E reaches its threshold; the sum is only made where one bet alone has won enough to matter."""
+    needed = 1 / policy.false_rollbacks
+    matters = log((needed - 1) / len(WORSE)) if needed > 1 else -_LARGEST
+    if not any(max(process.logs) >= matters for process in channels.values()):
+        return False
+    return _plain(_log_odds(policy, channels)) >= needed
 
 
 def _relative(policy: Policy, state: State, pool: Window) -> list[float]:

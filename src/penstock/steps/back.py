@@ -8,6 +8,7 @@ from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move
+from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases
 from penstock.steps import orders
 from penstock.steps.shift import STEP_S, converge
@@ -32,7 +33,8 @@ def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Ba
     if before is None:
         world.tell("back", "back", f"going back ({ending.cause}): {ending.sentence}", cause=ending.cause)
         releases.update(world.store, world.release, cause=ending.cause, sentence=ending.sentence)
-    copies = {n: placed.get(plan.candidate.id, 0) for n, placed in world.target.observe().placed.items()}
+    observed = world.observe()
+    copies = {n: placed.get(plan.candidate.id, 0) for n, placed in observed.placed.items()} if observed else {}
     desired = plan.back(copies, world.fence)
     deadline = world.clock.monotonic() + STEP_S
     while True:
@@ -50,7 +52,13 @@ def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Ba
 
 def testify(world: World, plan: Plan) -> int:
     """Keep the candidate's logs and its last answers, before it is removed; returns how many pieces."""
-    pieces = world.target.testimony(plan.candidate.id)
+    try:
+        pieces = world.target.testimony(plan.candidate.id)
+    except StateError:
+        raise
+    except PenstockError as error:
+        world.tell("testimony:errored", "note", f"the candidate's testimony could not be had: {error.what}")
+        return 0
     for piece in pieces:
         text = mask(piece.text, world.secrets.values())
         evidence.keep(

@@ -31,7 +31,7 @@ def check(world: World, plan: Plan, moment: str, name: str) -> Checked:
     asked = orders.read(world)
     if asked.ends:
         raise Over(Ending("aborted", *asked.ends))
-    world.target.heartbeat()
+    world.beat()
     reach = _reach(world, plan, plan.candidate) if moment in ("candidate", "promoted") else None
     outcome = ask(world, plan.candidate, moment, name, reach)
     if outcome.state in ("passed", "skipped", "waived"):

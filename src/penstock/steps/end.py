@@ -94,7 +94,10 @@ def _prune(world: World) -> None:
     row = world.row()
     keep_count = getattr(world.environment.target.section, "keep_revisions", 3)
     env = environments.get(world.store, row["service"], row["environment"])
-    placed = {r for unit in world.target.observe().placed.values() for r in unit}
+    observed = world.observe()
+    if observed is None:
+        return  # what is in use is not known: nothing is removed
+    placed = {r for unit in observed.placed.values() for r in unit}
     needed = placed | {env["stable"], env["previous"]} if env else placed
     known = revisions.newest(world.store, row["service"], row["environment"])
     for old in known[keep_count:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Plan
 from penstock.core.target import Desired, Observed, Progress
-from penstock.errors import Refused
+from penstock.errors import PenstockError, Refused, StateError
 from penstock.records import releases
 from penstock.steps import orders
 from penstock.steps.trouble import trouble_of
@@ -21,7 +21,7 @@ def shift(world: World, plan: Plan, rung: int) -> bool:
     world.tell(f"shift:{rung}", "stage", step.name, rung=rung, weight_permille=step.weight_permille)
     desired = plan.desire(rung, world.fence, None)
     progress = _drive(world, plan, desired)
-    if progress.state == "failed":
+    if progress.state == "failed" or (progress.state == "working" and _is_late(world, plan, rung)):
         raise Over(Ending("rolled_back", _cause(world, plan), progress.reason))
     if progress.state == "working":
         return False
@@ -41,18 +41,22 @@ def retire(world: World, plan: Plan) -> bool:
 
 
 def converge(world: World, desired: Desired, handle: str | None = None) -> Progress:
-    """One call of the target, a refusal turned into progress of that name."""
+    """One call of the target. A refusal is progress of that name; an error says nothing of the effect: it is asked again."""
     try:
         return world.target.converge(desired, handle)
     except Refused as refused:
         return Progress("refused", refused.what)
+    except StateError:
+        raise
+    except PenstockError as error:
+        return Progress("working", f"the target could not be asked: {error.what}", 1.0)
 
 
 def _drive(world: World, plan: Plan, desired: Desired) -> Progress:
     deadline = world.clock.monotonic() + STEP_S
     while True:
-        _stop_if_told(world, plan, world.target.observe())
-        world.target.heartbeat()
+        _stop_if_told(world, plan, world.observe())
+        world.beat()
         progress = converge(world, desired)
         if progress.state == "refused":
             raise Over(Ending("rolled_back", "refused", progress.reason))
@@ -61,19 +65,29 @@ def _drive(world: World, plan: Plan, desired: Desired) -> Progress:
         world.clock.sleep(min(progress.retry_after_s, 1.0))
 
 
-def _stop_if_told(world: World, plan: Plan, observed: Observed) -> None:
+def _is_late(world: World, plan: Plan, rung: int) -> bool:
+    """Whether a rung is under way for longer than starting, and being sure of it, may take."""
+    began = world.row()["facts"].get(f"rung{rung}_began")
+    if began is None:
+        releases.add_facts(world.store, world.release, **{f"rung{rung}_began": world.clock.now()})
+        return False
+    return world.clock.now() - float(began) > plan.start_within_s + 60
+
+
+def _stop_if_told(world: World, plan: Plan, observed: Observed | None) -> None:
     if why := world.marked():
         raise Over(Ending("rolled_back", "journal", f"an earlier worker went back: {why}"))
     asked = orders.read(world)
     if asked.ends:
         raise Over(Ending("rolled_back", *asked.ends))
-    trouble = trouble_of(plan, observed, settling=True)
+    trouble = trouble_of(plan, observed, settling=True) if observed else None
     if trouble:
         raise Over(Ending("rolled_back", *trouble))
 
 
 def _cause(world: World, plan: Plan) -> str:
-    trouble = trouble_of(plan, world.target.observe())
+    observed = world.observe()
+    trouble = trouble_of(plan, observed) if observed else None
     return trouble[0] if trouble else "start"
 
 

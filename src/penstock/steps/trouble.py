@@ -25,6 +25,17 @@ def trouble_of(plan: Plan, observed: Observed, *, settling: bool = False) -> tup
     return None
 
 
+def foreign_hand(plan: Plan, rung: int, observed: Observed) -> tuple[str, str] | None:
+    """Whether a settled platform splits traffic otherwise than this rung does: somebody else has moved it."""
+    if not observed.settled:
+        return None
+    for name, unit in plan.rungs[rung].units.items():
+        there = {r: weight for r, weight in observed.serving.get(name, {}).items() if weight}
+        if there != unit.split:
+            return "foreign", f"somebody else moved the traffic of {name}: {there} instead of {unit.split}"
+    return None
+
+
 def critical_lines(world: World, plan: Plan) -> tuple[str, str] | None:
     """The first line in the candidate's log that the manifest calls critical."""
     patterns = [re.compile(p) for p in world.environment.logs.patterns()]

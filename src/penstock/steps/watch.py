@@ -16,7 +16,7 @@ from penstock.manifest import Environment
 from penstock.records import environments, releases
 from penstock.steps import orders
 from penstock.steps.shift import STEP_S
-from penstock.steps.trouble import critical_lines, trouble_of
+from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
 from penstock.steps.world import World
 
 LOOK_S = 0.25
@@ -93,7 +93,7 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
     deadline = world.clock.monotonic() + STEP_S
     last, shown = world.clock.monotonic(), -SHOW_S
     while True:
-        world.target.heartbeat()
+        world.beat()
         seen = _fold(world, plan, policy, seen)
         now = world.clock.monotonic()
         seen = replace(seen, watched_s=seen.watched_s + max(0.0, now - last))
@@ -160,7 +160,8 @@ def _next_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Mo
 
 
 def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
-    found = trouble_of(plan, world.target.observe())
+    observed = world.observe()
+    found = (trouble_of(plan, observed) or foreign_hand(plan, seen.rung, observed)) if observed else None
     if found or seen.watched_s % LOGS_S > LOOK_S:  # logs are read every second or two, not at every look
         return found
     return critical_lines(world, plan)

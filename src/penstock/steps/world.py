@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.core.masking import mask
-from penstock.core.target import Artifact, Fence, Revision
+from penstock.core.target import Artifact, Fence, Observed, Revision
+from penstock.errors import PenstockError, StateError
 from penstock.manifest import Environment
 from penstock.ports import Check, Clock, Metrics, Target
 from penstock.records import audit, events, releases
@@ -60,6 +61,24 @@ class World:
     @property
     def fence(self) -> Fence:
         return Fence(self.release, self.epoch)
+
+    def observe(self) -> Observed | None:
+        """The truth from the platform; None when it cannot be asked now, which says nothing about the release."""
+        try:
+            return self.target.observe()
+        except StateError:
+            raise
+        except PenstockError:
+            return None
+
+    def beat(self) -> None:
+        """Somebody still watches; a heartbeat that is lost is one of many."""
+        try:
+            self.target.heartbeat()
+        except StateError:
+            raise
+        except PenstockError:
+            return
 
     def set_mark_aside(self) -> None:
         """Space on disk for a word that can be left even when the disk is full."""

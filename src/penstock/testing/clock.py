@@ -29,7 +29,7 @@ class FakeClock:
         self._monotonic += seconds
 
     def jump(self, seconds: float) -> None:
-        """Move the wall clock alone: back (negative) as when it is set, on as when the machine was suspended."""
+        """Move the wall clock alone: back as when it is set, on as when the machine was suspended."""
         self._jumps.append((self._monotonic, self._jumps[-1][1] + seconds))
 
     def wall_at(self, monotonic: float) -> float:

@@ -1,83 +1,118 @@
-"""Readings made from rates: seeded, second by second, under the split that the fake target has at that time."""
+"""Readings made up from rates, a seed, and what the platform in memory really did with its traffic."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from itertools import pairwise
+from random import Random
 
 from penstock.core.reading import Reading
 from penstock.errors import PenstockError
 from penstock.testing.clock import FakeClock
+from penstock.testing.platform import State
 from penstock.testing.target import FakeTarget
 
-
-@dataclass
-class Traffic:
-    """Requests a second, and the share of errors of each revision (`*` for any other)."""
-
-    rps: float
-    errors: Mapping[str, float]
-
-    def rate(self, revision: str) -> float:
-        return self.errors.get(revision, self.errors.get("*", 0.0))
+LATENCY_US = 20_000
 
 
 class FakeMetrics:
-    """Fills `ports.Metrics`. `down` raises; a split that changes begins a new era, and its second is nobody's."""
+    """The Metrics port: one reading for each unit and revision that had traffic in a second.
 
-    lag_s = 1.0
+    `requests_per_s` is the whole traffic of each unit; it is split as the target's history says. `errors` is
+    the share of a revision's requests that fail (0 unless said); a revision without a ready copy fails them
+    all. Seconds count on the monotonic clock (a position is the last one read), and bear the wall clock's
+    time. Equal seeds give equal readings, whenever they are asked for. Set `down` to a reason and the source
+    cannot be read; set `is_stale` and no further second is closed.
+    """
 
-    def __init__(self, clock: FakeClock, target: FakeTarget, traffic: Traffic, seed: int) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        target: FakeTarget,
+        clock: FakeClock,
+        requests_per_s: float = 100.0,
+        errors: dict[str, float] | None = None,
+        *,
+        seed: int = 0,
+        lag_s: float = 0.0,
+    ) -> None:
+        self.lag_s = lag_s
+        self.down = ""
+        self.is_stale = False
         self._target = target
-        self._traffic = traffic
-        self._chance = random.Random(seed)
-        self._rows: list[Reading] = []
-        self._second = int(clock.now())
-        self._era, self._split = 1, ""
-        self.down = False
-        self.harmed = 0
-        clock.ticks.append(self._flow)
+        self._clock = clock
+        self._requests_per_s = requests_per_s
+        self._errors = dict(errors or {})
+        self._seed = seed
+        self._seconds: list[list[Reading]] = []
+        self._era = 0
 
     def position(self) -> str:
-        return str(len(self._rows))
+        """The last second that is closed; empty before the first."""
+        self._make()
+        return str(len(self._seconds) - 1) if self._seconds else ""
 
     def readings(self, since: str) -> list[Reading]:
+        """Every reading after a position, oldest first; raises PenstockError `readings` while down."""
         if self.down:
-            raise PenstockError("readings", "the source is down")
-        return self._rows[int(since or 0) :]
+            raise PenstockError("readings", self.down, "fake metrics")
+        self._make()
+        return [reading for second in self._seconds[int(since or -1) + 1 :] for reading in second]
 
-    def _flow(self) -> None:
-        """Traffic up to now, a second at a time, at most an hour of it."""
-        self._second = max(self._second, int(self._clock.now()) - 3600)
-        while self._second < int(self._clock.now()) - self.lag_s:
-            self._one_second()
-            self._second += 1
+    def fail(self, revision: str, share: float) -> None:
+        """From now on so many of a revision's requests are errors."""
+        self._make()
+        self._errors[revision] = share
 
-    def _one_second(self) -> None:
-        units = self._target.platform.units
-        split = str({name: unit.split for name, unit in units.items()})
-        era = self._era
-        if split != self._split:
-            self._era, self._split, era = self._era + 1, split, 0
-        for name, unit in units.items():
-            for revision, weight in unit.split.items():
-                requests = self._poisson(self._traffic.rps * weight / 1000)
-                if requests:
-                    errors = sum(self._chance.random() < self._traffic.rate(revision) for _ in range(requests))
-                    self.harmed += errors
-                    position = str(len(self._rows) + 1)
-                    self._rows.append(
-                        Reading(name, revision, self._second, self._second + 1, requests, errors, era, position=position)
-                    )
+    def load(self, requests_per_s: float) -> None:
+        """From now on so many requests a second."""
+        self._make()
+        self._requests_per_s = requests_per_s
 
-    def _poisson(self, mean: float) -> int:
-        """A normal approximation above 30, sums of exponentials below."""
-        if mean > 30:
-            return max(0, round(self._chance.gauss(mean, mean**0.5)))
-        count, at = 0, self._chance.expovariate(1.0)
-        while at < mean:
-            count += 1
-            at += self._chance.expovariate(1.0)
-        return count
+    def _make(self) -> None:
+        """Close every second that is over; while `is_stale` none is."""
+        self._target.catch_up()
+        closed = int(self._clock.monotonic() - self.lag_s)
+        for second in range(len(self._seconds), closed if not self.is_stale else 0):
+            self._seconds.append(self._second(second))
+
+    def _second(self, second: int) -> list[Reading]:
+        """Era 0 where the split changed within the second; else the number of splits so far."""
+        history = self._target.history
+        before = next((state for state in reversed(history) if state.at <= second), history[0])
+        within = [state for state in history if second < state.at <= second + 1]
+        splits = [before.serving, *(state.serving for state in within)]
+        changes = sum(a != b for a, b in pairwise(splits))
+        self._era += changes
+        last = within[-1] if within else before
+        return [
+            self._reading(second, last, unit, revision, 0 if changes else self._era)
+            for unit in last.serving
+            for revision in last.serving[unit]
+        ]
+
+    def _reading(self, second: int, state: State, unit: str, revision: str, era: int) -> Reading:
+        random = Random(f"{self._seed}/{second}/{unit}/{revision}")
+        expected = self._requests_per_s * state.serving[unit][revision] / 1000
+        requests = poisson(random, expected)
+        share = self._errors.get(revision, 0.0) if state.placed.get(unit, {}).get(revision) else 1.0
+        start = self._clock.wall_at(second)
+        return Reading(
+            unit, revision, start, start + 1, requests, binomial(random, requests, share), era,
+            duration_us=requests * LATENCY_US, position=str(second),
+        )  # fmt: skip
+
+
+def binomial(random: Random, count: int, share: float) -> int:
+    """How many of `count` trials succeed, each with probability `share`."""
+    return sum(random.random() < share for _ in range(count)) if 0 < share < 1 else round(count * share)
+
+
+def poisson(random: Random, mean: float) -> int:
+    """How many independent events come where `mean` are expected; above 500 by the normal's approximation."""
+    if mean > 500:
+        return max(0, round(random.gauss(mean, math.sqrt(mean))))
+    limit, product, count = math.exp(-mean), random.random(), 0
+    while product > limit:
+        product *= random.random()
+        count += 1
+    return count

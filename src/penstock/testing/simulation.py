@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_type_hints
 
-from penstock.core.ending import Ending
+from penstock.core import data
+from penstock.core.ending import Ending, Over
 from penstock.core.revision import revision_of
 from penstock.core.target import Artifact, Desired, Fence, Revision, UnitDesire
+from penstock.errors import PenstockError
 from penstock.manifest import Environment, TargetEntry
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Command, Section
@@ -20,8 +24,65 @@ from penstock.release import walk
 from penstock.steps import Steps
 from penstock.steps.world import World
 from penstock.testing.clock import FakeClock
-from penstock.testing.metrics import FakeMetrics, Traffic
-from penstock.testing.target import FakeTarget, Platform
+from penstock.testing.metrics import FakeMetrics
+from penstock.testing.target import FakeTarget, Killed
+
+
+class Agenda(FakeClock):
+    """A clock at which things happen: each (monotonic second, deed) once, while somebody sleeps past it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deeds: list[tuple[float, Callable[[], None]]] = []
+
+    def at(self, second: float, deed: Callable[[], None]) -> None:
+        """Do something when that second has come."""
+        self.deeds.append((second, deed))
+        self.deeds.sort(key=lambda entry: entry[0])
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and do what is due on the way."""
+        end = self.monotonic() + seconds
+        while self.deeds and self.deeds[0][0] <= end:
+            second, deed = self.deeds.pop(0)
+            super().sleep(max(0.0, second - self.monotonic()))
+            deed()
+        super().sleep(max(0.0, end - self.monotonic()))
+
+
+class MemoryJournal:
+    """Keeps what steps returned, as the engine does: a walk that is begun again is answered from here first.
+
+    Results pass through JSON, so that what a replay gets is what the first run got.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, str, Any]] = []
+        self._next = 0
+
+    def begin(self) -> MemoryJournal:
+        """The same journal, from its first result on."""
+        self._next = 0
+        return self
+
+    def run(self, step: Callable[..., Any], world: World, *values: Any) -> Any:
+        """A step's result: the kept one, or a new one."""
+        if self._next == len(self.kept):
+            self.kept.append(self._do(step, world, *values))
+        name, kind, plain = self.kept[self._next]
+        assert name == step.__name__, f"the replay asks for {step.__name__}, the journal has {name}"
+        self._next += 1
+        if kind == "over":
+            raise Over(data.load(Ending, plain))
+        return data.load(get_type_hints(step)["return"], plain)
+
+    def _do(self, step: Callable[..., Any], world: World, *values: Any) -> tuple[str, str, Any]:
+        try:
+            return step.__name__, "ok", json.loads(json.dumps(data.dump(step(world, *values))))
+        except Over as over:
+            return step.__name__, "over", data.dump(over.ending)
+        except PenstockError as error:
+            return step.__name__, "over", data.dump(Ending("blocked", "error", str(error)))
 
 
 class FakeSection(Section):
@@ -71,18 +132,19 @@ class Simulation:
     """One environment in which a stable revision serves; `release` walks a candidate through it."""
 
     folder: Path
-    traffic: Traffic
+    requests_per_s: float = 200.0
     seed: int = 1
     asked: Environment = field(default_factory=environment)
+    absence_s: float = 2.0
 
     def __post_init__(self) -> None:
-        self.clock = FakeClock()
-        self.platform = Platform()
-        self.target = FakeTarget(self.clock, self.platform)
-        self.metrics = FakeMetrics(self.clock, self.target, self.traffic, self.seed)
+        self.clock = Agenda()
+        self.target = FakeTarget(self.clock)
         self.store = Store(self.folder / "records.sqlite")
         self.stable = self._revision("a" * 40)
         self.candidate = self._revision("b" * 40)
+        errors = {self.stable.id: 0.001, self.candidate.id: 0.001}
+        self.metrics = FakeMetrics(self.target, self.clock, self.requests_per_s, errors, seed=self.seed, lag_s=1.0)
         environments.place(self.store, "shop", "production", "fake", str(self.folder))
         self._serve(self.stable)
 
@@ -103,8 +165,18 @@ class Simulation:
         )  # fmt: skip
 
     def release(self, **options: object) -> Ending:
-        """Order a release and walk it to its end."""
-        return walk(Steps(self.world(self.order(**options))))
+        """Order a release and walk it to its end; a worker that is Killed has a successor."""
+        return self.walk(self.order(**options))  # type: ignore[arg-type]
+
+    def walk(self, number: int, lives: int = 20) -> Ending:
+        """Walk a release; each life replays the journal of the one before, `absence_s` later."""
+        journal = MemoryJournal()
+        for epoch in range(1, lives):
+            try:
+                return walk(Steps(self.world(number, epoch), journal.begin().run))
+            except Killed:
+                self.clock.sleep(self.absence_s)
+        raise AssertionError("more deaths than lives")
 
     def _revision(self, commit: str) -> Revision:
         return revision_of(self.asked, commit, secrets_digest="", secrets="")
@@ -114,12 +186,6 @@ class Simulation:
         while self.target.converge(Desired(Fence(0), units, {revision.id: revision})).state != "done":
             self.clock.sleep(1)
         now = self.clock.now()
-        plain = json.loads(json.dumps(_plain(revision)))
-        revisions.remember(self.store, now, "shop", "production", 0, plain)
+        revisions.remember(self.store, now, "shop", "production", 0, data.dump(revision))
         environments.promote(self.store, "shop", "production", revision.id, now)
 
-
-def _plain(revision: Revision) -> object:
-    from penstock.core import data
-
-    return data.dump(revision)

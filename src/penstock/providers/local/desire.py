@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from penstock import shell
 from penstock.errors import PenstockError, Refused
+from penstock.providers.local.heartbeat import beat
 from penstock.providers.local.paths import Folder, locked, read_json, replace_json, sync
-
-_OF_THE_WRITE = ("generation", "boot_id")
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -43,7 +41,9 @@ def write(
             _match_way_back(place, generation)
             return generation
         _refuse_untrue(expecting, current, place)
-        wanted |= {"generation": generation + 1, "boot_id": shell.boot_id()}
+        wanted |= {"generation": generation + 1}
+        if wanted.get("attended_s") is not None:
+            beat(place)  # whoever writes it watches it, in this boot
         replace_json(place.desired, wanted, durable=True)
         _match_way_back(place, generation + 1)
         return generation + 1
@@ -96,7 +96,7 @@ def _generation(data: Mapping[str, Any]) -> int:
 
 
 def _content(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key not in _OF_THE_WRITE}
+    return {key: value for key, value in data.items() if key != "generation"}
 
 
 def _refuse_lower(fence: Sequence[int], current: Mapping[str, Any], place: Folder) -> None:

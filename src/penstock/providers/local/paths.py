@@ -109,13 +109,13 @@ class Folder:
         """The folder that holds a folder for each instance."""
         return self.root / "instances"
 
-    def copy(self, instance: str) -> Path:
-        """The folder of one instance."""
-        return self.copies / instance
+    def instance(self, name: str) -> Path:
+        """The folder of one instance: `home/` and `out.log`."""
+        return self.copies / name
 
     def out_log(self, instance: str) -> Path:
         """What an instance wrote to its output."""
-        return self.copy(instance) / "out.log"
+        return self.instance(instance) / "out.log"
 
     @property
     def mark(self) -> str:

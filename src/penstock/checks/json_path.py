@@ -1,0 +1,180 @@
+"""Values in JSON: naming one by its path, and saying what it must be. Pure.
+
+A path is keys and places: `items[0].price`. A key with other signs than letters, digits, `_` and `-` stands in
+quotes: `headers["content.type"]`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from penstock.manifest.problems import choice, nearest
+
+_STEP = re.compile(r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]')
+_PLAIN = re.compile(r"[\w-]+")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "number": (int, float),
+    "string": (str,),
+    "boolean": (bool,),
+    "list": (list,),
+    "map": (dict,),
+    "null": (type(None),),
+}
+MATCHERS = ("is", "at_least", "at_most", "matches", "contains")
+_NO_PATTERN = (re.error, OverflowError, RecursionError)
+
+
+def parse(path: str) -> tuple[str | int, ...]:
+    """The steps of a path; ValueError says where it stops being one."""
+    steps: list[str | int] = []
+    at = 0
+    while at < len(path) or not steps:
+        found = _STEP.match(path, at)
+        if not found or (found["key"] and bool(found["dot"]) == (at == 0)):
+            raise ValueError(f"`{path}` is no path from `{path[at:]}` on" if path else "an empty path leads nowhere")
+        steps.append(_step(found, path))
+        at = found.end()
+    return tuple(steps)
+
+
+def _step(found: re.Match[str], path: str) -> str | int:
+    if found["key"]:
+        return found["key"]
+    if found["place"]:
+        return int(found["place"])
+    try:
+        return str(json.loads(found["text"]))
+    except ValueError as error:
+        raise ValueError(f"`{path}` has a key that is no JSON text: {found['text']}") from error
+
+
+def written(steps: Iterable[str | int]) -> str:
+    """The path that `parse` reads as these steps."""
+    text = ""
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{json.dumps(step)}]"
+    return text
+
+
+def find(data: Any, path: str) -> Any:
+    """The value at a path; LookupError says how far the path led."""
+    steps = parse(path)
+    for number, step in enumerate(steps):
+        if isinstance(step, int):
+            there = isinstance(data, list) and step < len(data)
+        else:
+            there = isinstance(data, dict) and step in data
+        if not there:
+            upto = written(steps[:number]) or "the whole"
+            raise LookupError(f"no `{path}`: {upto} is {_described(data)}")
+        data = data[step]
+    return data
+
+
+def unmatchable(want: Any) -> str:
+    """Why nothing could ever be what is expected; empty when it is a value, or matchers in order."""
+    if not isinstance(want, dict) or not any(key in MATCHERS or nearest(str(key), MATCHERS) for key in want):
+        return ""
+    for word, value in want.items():
+        if word not in MATCHERS:
+            near = nearest(str(word), MATCHERS)
+            return f"no matcher is called `{word}`" + (f": {near}?" if near else f": {choice(MATCHERS)}")
+        if why := _PROBLEMS[word](value):
+            return f"`{word}` {why}"
+    return ""
+
+
+def mismatch(want: Any, have: Any) -> str:
+    """In what a value is not as expected, as `expected …`; empty when it is."""
+    if not is_matcher(want):
+        return "" if same(want, have) else f"expected {shown(want)}"
+    wrong = [f"{word} {shown(value)}" for word, value in want.items() if not _TESTS[word](value, have)]
+    return f"expected {' and '.join(wrong)}" if wrong else ""
+
+
+def is_matcher(want: Any) -> bool:
+    """Whether it says what a value must be like, and is no value itself."""
+    return isinstance(want, dict) and bool(want) and set(want) <= set(MATCHERS)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: 1 is 1.0, and true is not 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def shown(value: Any) -> str:
+    """A value as JSON in one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _described(data: Any) -> str:
+    if isinstance(data, dict):
+        return f"a map of {', '.join(map(str, list(data)[:8]))}" if data else "an empty map"
+    return f"a list of {len(data)}" if isinstance(data, list) else shown(data)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is(want: Any, have: Any) -> bool:
+    kind = "null" if want is None else want  # under `json`, YAML reads `null` as nothing
+    return isinstance(have, _KINDS[kind]) and (kind == "boolean" or not isinstance(have, bool))
+
+
+def _contains(want: Any, have: Any) -> bool:
+    if isinstance(have, str):
+        return isinstance(want, str) and want in have
+    return isinstance(have, list | dict) and any(same(want, one) for one in have)
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "is": _is,
+    "at_least": lambda want, have: _is_number(have) and have >= want,
+    "at_most": lambda want, have: _is_number(have) and have <= want,
+    "matches": lambda want, have: isinstance(have, str) and re.search(want, have) is not None,
+    "contains": _contains,
+}
+
+
+def _no_kind(value: Any) -> str:
+    known = value is None or (isinstance(value, str) and value in _KINDS)
+    return "" if known else f"names {choice(_KINDS)}, not {shown(value)}"
+
+
+def _no_number(value: Any) -> str:
+    return "" if _is_number(value) else f"needs a number, not {shown(value)}"
+
+
+def no_pattern(value: Any) -> str:
+    """Why something is no regular expression; empty when it is one."""
+    try:
+        re.compile(value)
+    except TypeError:
+        return f"needs a pattern, not {shown(value)}"
+    except _NO_PATTERN as error:
+        return f"needs a pattern, and `{value}` is none: {error}"
+    return ""
+
+
+_PROBLEMS: dict[str, Callable[[Any], str]] = {
+    "is": _no_kind,
+    "at_least": _no_number,
+    "at_most": _no_number,
+    "matches": no_pattern,
+    "contains": lambda value: "",
+}

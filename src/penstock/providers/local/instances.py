@@ -1,0 +1,394 @@
+"""The instances of one environment: started, adopted, watched, asked how they are, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from penstock import shell
+from penstock.errors import PenstockError
+from penstock.providers.local import probe, processes
+from penstock.providers.local.environment import environment, filled
+from penstock.providers.local.health import judge
+from penstock.providers.local.paths import Folder
+from penstock.providers.local.tcp_ports import PortLocks
+from penstock.providers.local.wanted import Arm, Health, Wanted
+
+State = Literal["starting", "ready", "unhealthy", "draining", "stopping", "crashed"]
+
+_BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.2, 30.0
+_LOOP_EXITS, _LOOP_WITHIN_S = 3, 60.0
+_FIRST_ASK_EVERY_S = 0.15
+_FOLDERS_KEPT = 30
+
+
+@dataclass
+class Instance:
+    """One copy of a unit's revision. Times ending in `_s` or `_at` are monotonic, `since` is seconds since the epoch."""
+
+    id: str
+    unit: str
+    revision: str
+    process: shell.Process | None = None
+    handle: int | None = None
+    port: int = 0
+    state: State = "starting"
+    since: float = field(default_factory=time.time)
+    asked_since: float = field(default_factory=time.time)
+    is_proven: bool = False
+    ready_at: float | None = None
+    health: str = ""
+    failures: int = 0
+    restarts: int = 0
+    exit: int | None = None
+    exits: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOP_EXITS))
+    start_at: float = 0.0
+    trouble: str = ""
+    probe: probe.Probe | None = None
+    ask_at: float = 0.0
+    drain_until: float = 0.0
+    drained_from: float = 0.0
+    stop_until: float = 0.0
+
+    @property
+    def arm(self) -> Arm:
+        """Its unit and revision."""
+        return self.unit, self.revision
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is on its way out."""
+        return self.state in ("draining", "stopping")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be given requests."""
+        return self.state == "ready"
+
+    @property
+    def crash_loop(self) -> bool:
+        """Three exits within a minute."""
+        recent = [at for at in self.exits if time.monotonic() - at <= _LOOP_WITHIN_S]
+        return len(recent) >= _LOOP_EXITS
+
+    def become(self, state: State) -> None:
+        """Enter a state."""
+        if state != self.state:
+            self.state, self.since = state, time.time()
+
+    def record(self) -> dict[str, Any]:
+        """What a later keeper needs to adopt it."""
+        process = self.process or shell.Process(0, "", 0)
+        return {
+            "id": self.id, "unit": self.unit, "revision": self.revision, "pid": process.pid,
+            "boot_id": process.boot_id, "start_ticks": process.start_ticks, "port": self.port,
+            "restarts": self.restarts, "asked_since": self.asked_since, "is_proven": self.is_proven,
+            "is_stopping": self.state == "stopping",
+        }  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """What is said of it in `observed.json`."""
+        return {
+            "id": self.id, "unit": self.unit, "revision": self.revision,
+            "pid": self.process.pid if self.process else None, "port": self.port, "state": self.state,
+            "since": self.since, "restarts": self.restarts, "crash_loop": self.crash_loop,
+            "health": self.health, "exit": self.exit,
+        }  # fmt: skip
+
+
+class Instances:
+    """All instances. `changed` is called whenever what must be written down changed."""
+
+    def __init__(self, folder: Folder, ports: PortLocks, changed: Callable[[], None], log: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._changed = changed
+        self._log = log
+        self.all: dict[str, Instance] = {}
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(list(self.all.values()))
+
+    def of(self, arm: Arm) -> list[Instance]:
+        """The instances of an arm that are to stay, by number."""
+        mine = [i for i in self.all.values() if i.arm == arm and not i.is_leaving]
+        return sorted(mine, key=lambda i: _number(i.id))
+
+    def arms(self) -> set[Arm]:
+        """Every arm that has an instance, also a leaving one."""
+        return {i.arm for i in self.all.values()}
+
+    # -- adopting --------------------------------------------------------------------------------------------------
+
+    def adopt(self, records: list[dict[str, Any]]) -> None:
+        """Take over what still lives, by the records and by the marks; processes of unknown instances end."""
+        for record in records:
+            with suppress(KeyError, TypeError, ValueError):
+                self._adopt_recorded(record)
+        by_pid = {i.process.pid for i in self.all.values() if i.process}
+        for found in processes.marked(self._folder.root):
+            if found.is_leader and found.pid not in by_pid and len(found.parts) == 4:
+                self._adopt_marked(found)
+        for found in processes.marked(self._folder.root):
+            if len(found.parts) == 4 and found.parts[0] not in self.all:
+                with suppress(OSError):
+                    os.kill(found.pid, signal.SIGKILL)
+
+    def _adopt_recorded(self, record: dict[str, Any]) -> None:
+        process = shell.Process(int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"]))
+        handle = processes.watch(process) if process.pid else None
+        if handle is None:
+            return
+        instance = Instance(str(record["id"]), str(record["unit"]), str(record["revision"]), process, handle)
+        instance.port, instance.restarts = int(record["port"]), int(record.get("restarts", 0))
+        instance.asked_since = float(record.get("asked_since", time.time()))
+        instance.is_proven = bool(record.get("is_proven"))
+        if record.get("is_stopping"):
+            instance.state, instance.stop_until = "stopping", time.monotonic()
+        self._take(instance)
+
+    def _adopt_marked(self, found: processes.Marked) -> None:
+        """A keeper died between starting a process and writing it down."""
+        name, unit, revision, port = found.parts
+        process = processes.known(found.pid)
+        handle = processes.watch(process)
+        if handle is None:
+            return
+        if name in self.all or not port.isdigit():
+            os.close(handle)
+            os.kill(found.pid, signal.SIGKILL)
+            return
+        self._take(Instance(name, unit, revision, process, handle, int(port)))
+
+    def _take(self, instance: Instance) -> None:
+        self._ports.take(instance.port)
+        self.all[instance.id] = instance
+        self._log(f"adopted {instance.id}, process {instance.process.pid if instance.process else 0}")
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    def add(self, arm: Arm) -> Instance:
+        """A new instance under the lowest free number; it is started when its time comes."""
+        numbers = {_number(i.id) for i in self.all.values() if i.arm == arm}
+        number = next(n for n in range(1, len(numbers) + 2) if n not in numbers)
+        instance = Instance(f"{arm[0]}-{arm[1]}-{number}", *arm)
+        self.all[instance.id] = instance
+        return instance
+
+    def start_due(self, wanted: Wanted) -> None:
+        """Start every instance that has no process and whose time has come."""
+        for instance in self:
+            if instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at:
+                try:
+                    self._start(instance, wanted)
+                except (PenstockError, OSError) as error:
+                    self._could_not_start(instance, error)
+
+    def _start(self, instance: Instance, wanted: Wanted) -> None:
+        revision, program = wanted.revisions[instance.revision], wanted.program(instance.arm)
+        home = self._folder.instance(instance.id) / "home"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secrets = _secrets(revision.secrets_file)
+        port = self._ports.free_port()
+        try:
+            mark = processes.mark(self._folder.root, instance.id, *instance.arm, str(port))
+            env = environment(
+                wanted, instance.arm, secrets, port=port, home=str(home), data=str(self._folder.data), mark=mark
+            )
+            log = self._folder.out_log(instance.id)
+            process = shell.spawn(filled(program.argv, env), log, cwd=revision.folder, env=env)
+        except BaseException:
+            self._ports.give_back(port)
+            raise
+        instance.process, instance.port, instance.handle = process, port, processes.watch(process)
+        instance.failures, instance.ready_at, instance.trouble, instance.ask_at = 0, None, "", 0.0
+        instance.become("starting")
+        self._log(f"started {instance.id}, process {process.pid}, port {port}")
+        self._changed()
+
+    def _could_not_start(self, instance: Instance, error: Exception) -> None:
+        said = error.what if isinstance(error, PenstockError) else str(error)
+        instance.trouble = instance.health = said
+        self._log(f"could not start {instance.id}: {said}")
+        self._later(instance)
+
+    def _later(self, instance: Instance) -> None:
+        instance.exits.append(time.monotonic())
+        wait_s = min(_LONGEST_BACK_OFF_S, _BACK_OFF_S * 2 ** min(instance.restarts, 10))
+        instance.restarts += 1
+        instance.start_at = time.monotonic() + wait_s
+        instance.become("crashed")
+
+    # -- ending ----------------------------------------------------------------------------------------------------
+
+    def hear_exits(self) -> None:
+        """Notice what has ended; an instance that was not asked to is started again later."""
+        for instance in self:
+            if instance.process and (instance.handle is None or processes.has_ended(instance.handle)):
+                self._ended(instance)
+
+    def _ended(self, instance: Instance) -> None:
+        assert instance.process
+        instance.exit = shell.reap(instance.process.pid)
+        self._log(f"{instance.id}, process {instance.process.pid}, ended: {instance.exit}")
+        if instance.handle is not None:
+            os.close(instance.handle)
+        if instance.probe:
+            instance.probe.socket.close()
+        instance.process = instance.handle = instance.probe = instance.ready_at = None
+        processes.end_left_behind(self._folder.root, instance.id)
+        self._ports.give_back(instance.port)
+        if instance.is_leaving:
+            self._remove(instance)
+        else:
+            if instance.is_proven and not instance.crash_loop and time.time() - instance.since > _LONGEST_BACK_OFF_S:
+                instance.restarts_in_a_row = 0  # type: ignore[attr-defined]
+            instance.health = _ending(instance.exit)
+            self._later(instance)
+        self._changed()
+
+    def _remove(self, instance: Instance) -> None:
+        self.all.pop(instance.id, None)
+        self._forget_old_folders()
+
+    def _forget_old_folders(self) -> None:
+        """What ended long ago leaves the disk; the newest are kept, for their logs."""
+        gone = [path for path in self._folder.copies.iterdir() if path.name not in self.all]
+        for path in sorted(gone, key=lambda p: p.stat().st_mtime)[:-_FOLDERS_KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def retire(self, instance: Instance, drain_s: float) -> None:
+        """Begin to take an instance away; its requests may end first."""
+        if instance.process is None:
+            self._remove(instance)
+            self._changed()
+            return
+        instance.drain_until = time.monotonic() + drain_s
+        instance.drained_from = 0.0
+        instance.become("draining")
+        self._log(f"draining {instance.id}")
+
+    def recall(self, instance: Instance) -> None:
+        """An instance that drains is wanted after all."""
+        instance.become("ready" if instance.ready_at is not None else "starting")
+        self._log(f"recalled {instance.id}")
+
+    def stop(self, instance: Instance, stop_s: float) -> None:
+        """Ask an instance to end."""
+        instance.stop_until = time.monotonic() + stop_s
+        instance.become("stopping")
+        if instance.process:
+            shell.end(instance.process)
+        self._changed()
+
+    def kill_overdue(self) -> None:
+        """End what did not end when asked."""
+        for instance in self:
+            if instance.state == "stopping" and instance.process and time.monotonic() >= instance.stop_until:
+                self._log(f"{instance.id} did not end in time: killed")
+                shell.end(instance.process, signal.SIGKILL)
+                instance.stop_until = time.monotonic() + 1.0
+
+    # -- health ----------------------------------------------------------------------------------------------------
+
+    def ask_all(self, wanted: Wanted) -> None:
+        """Go on with every question that is on its way, and ask where it is time."""
+        for instance in self:
+            if instance.process is None or instance.is_leaving:
+                continue
+            if instance.probe is None and time.monotonic() >= instance.ask_at:
+                self._ask(instance, wanted)
+            if instance.probe is not None and (answer := probe.go_on(instance.probe)):
+                instance.probe = None
+                self._heard(instance, answer, wanted)
+
+    def _ask(self, instance: Instance, wanted: Wanted) -> None:
+        health = self._health(instance, wanted)
+        every_s = health.every_s if health else 1.0
+        instance.ask_at = time.monotonic() + (every_s if instance.is_ready else min(every_s, _FIRST_ASK_EVERY_S))
+        if health:
+            instance.probe = probe.ask(instance.port, health.path, health.within_s)
+        elif wanted.takes_traffic(instance.unit):
+            instance.probe = probe.ask(instance.port, None, 1.0)
+        else:
+            self._judged(instance, True, "ok", 1)
+
+    def _health(self, instance: Instance, wanted: Wanted) -> Health | None:
+        revision = wanted.revisions.get(instance.revision)
+        program = revision.units.get(instance.unit) if revision else None
+        return program.health if program else None
+
+    def _heard(self, instance: Instance, answer: probe.Answer, wanted: Wanted) -> None:
+        health = self._health(instance, wanted)
+        limit = health.unhealthy_after if health else 3
+        if answer.trouble:
+            self._judged(instance, False, answer.trouble, limit)
+            return
+        revision = wanted.revisions.get(instance.revision)
+        version = revision.version if revision and health and health.checks_version else None
+        verdict = judge(answer.status, answer.body, version)
+        self._judged(instance, verdict.ok, verdict.sentence, limit)
+
+    def _judged(self, instance: Instance, is_well: bool, sentence: str, limit: int) -> None:
+        instance.health = sentence
+        if is_well:
+            instance.failures = 0
+            if not instance.is_ready:
+                instance.ready_at = time.monotonic()
+                instance.become("ready")
+                self._log(f"{instance.id} is ready")
+            if not instance.is_proven:
+                instance.is_proven = True
+                self._changed()
+            return
+        instance.failures += 1
+        if instance.is_ready and instance.failures >= limit:
+            self._log(f"{instance.id} is unhealthy: {sentence}")
+            instance.ready_at = None
+            instance.become("unhealthy")
+
+    def sockets(self) -> Iterator[tuple[int, int]]:
+        """Every handle to wait for: (file descriptor, mask of `selectors`)."""
+        for instance in self.all.values():
+            if instance.handle is not None:
+                yield instance.handle, 1
+            if instance.probe is not None:
+                yield instance.probe.socket.fileno(), probe.events(instance.probe)
+
+    def cut_logs(self) -> None:
+        """Keep what they write within bounds."""
+        for instance in self.all.values():
+            processes.cut(self._folder.out_log(instance.id))
+
+
+def _number(name: str) -> int:
+    tail = name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "ended"
+    return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _secrets(path: str | None) -> dict[str, str]:
+    """The values in a secrets file; what went wrong never quotes its content."""
+    if path is None:
+        return {}
+    try:
+        data = json.loads(Path(path).read_bytes())
+        return {str(name): str(value) for name, value in data.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise PenstockError(
+            "secrets", "the secrets of this revision cannot be read", path, type(error).__name__, "resolve them again"
+        ) from None

@@ -1,0 +1,230 @@
+"""Requests folded by the second, kept in SQLite together with the position in the access log: both, or neither."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.providers.local.access_log import Eras, Fold, fold
+from penstock.providers.local.paths import Folder
+
+OPEN_S = 2  # a second is closed this long after it ended
+_CHUNK = 1 << 20
+_ROTATE_AT = 64 << 20
+_OLD_S = 86_400
+_FORGET_S = 60 * 86_400
+_REOPENED_AFTER_S = 2.0
+_ERAS_KEPT = 1000
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS readings (
+  second INTEGER NOT NULL, unit TEXT NOT NULL, revision TEXT NOT NULL, era INTEGER NOT NULL,
+  requests INTEGER NOT NULL, errors INTEGER NOT NULL, late INTEGER NOT NULL, duration_us INTEGER NOT NULL,
+  PRIMARY KEY (second, unit, revision, era)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS position (
+  inode INTEGER NOT NULL, offset INTEGER NOT NULL, closed_through INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS eras (
+  era INTEGER NOT NULL, generation INTEGER NOT NULL, from_s REAL NOT NULL, split TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS holes (from_s REAL NOT NULL, to_s REAL NOT NULL, why TEXT NOT NULL);
+"""
+_ADD = """
+INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
+errors = errors + excluded.errors, late = late + excluded.late, duration_us = duration_us + excluded.duration_us
+"""
+_MOVE = "INSERT OR REPLACE INTO position (rowid, inode, offset, closed_through) VALUES (1, ?, ?, ?)"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Up to where the log is folded, and the last second that is closed."""
+
+    inode: int = 0
+    offset: int = 0
+    closed_through: int = 0
+
+
+class Readings:
+    """The readings of one environment. Every method raises OSError or sqlite3.Error on a full or broken disk."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._db = sqlite3.connect(_private(folder.readings), isolation_level=None, timeout=5.0)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit that Envoy's log has gone past
+        self._db.executescript(_TABLES)
+        self._reopened_at = time.monotonic()
+        self._eras = self._read_eras()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # -- eras and holes --------------------------------------------------------------------------------------------
+
+    @property
+    def era(self) -> int:
+        """The era that is on; 0 while a split is changing, or before the first."""
+        return self._eras.begins[-1][1] if self._eras.begins else 0
+
+    def last_split(self) -> dict[str, dict[str, int]]:
+        """The split of the era that is on."""
+        row = self._db.execute("SELECT split FROM eras ORDER BY rowid DESC LIMIT 1").fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
+    def begin_change(self, generation: int, split: Mapping[str, Any]) -> None:
+        """From now on the split is changing: era 0."""
+        if self.era:
+            self._begin(0, generation, time.time(), split)
+
+    def begin_era(self, generation: int, from_s: float, split: Mapping[str, Any]) -> int:
+        """A split is in force from a moment on; the number of its era."""
+        highest = self._db.execute("SELECT coalesce(max(era), 0) FROM eras").fetchone()[0]
+        self._begin(highest + 1, generation, from_s, split)
+        return int(highest) + 1
+
+    def _begin(self, era: int, generation: int, from_s: float, split: Mapping[str, Any]) -> None:
+        self._db.execute("INSERT INTO eras VALUES (?, ?, ?, ?)", (era, generation, from_s, json.dumps(split)))
+        self._eras = self._read_eras()
+
+    def _read_eras(self) -> Eras:
+        rows = self._db.execute(f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}").fetchall()
+        return Eras(tuple(reversed(rows)))
+
+    def add_hole(self, from_s: float, to_s: float, why: str) -> None:
+        """Between two moments requests may be missing, or were answered by nobody."""
+        self._db.execute("INSERT INTO holes VALUES (?, ?, ?)", (from_s, to_s, why))
+
+    # -- the log ---------------------------------------------------------------------------------------------------
+
+    def position(self) -> Position:
+        """Up to where the log is folded."""
+        row = self._db.execute("SELECT inode, offset, closed_through FROM position").fetchone()
+        return Position(*row) if row else Position()
+
+    def take_in(self, hung_after_us: int, now_s: float) -> bool:
+        """Fold what the log has grown by, in one commit with the position; True when there is more to read."""
+        position = self.position()
+        path = self._current_file(position)
+        if path is None:
+            self._store(Position(0, 0, max(position.closed_through, _closed(now_s))), Fold())
+            return False
+        found = path.stat()
+        offset = position.offset if found.st_ino == position.inode else 0
+        lines, read, is_end = _read(path, offset)
+        folded = fold(lines, self._eras, position.closed_through, hung_after_us)
+        if is_end and path == self._folder.access_log:
+            closed_through = max(position.closed_through, _closed(now_s))
+        else:
+            closed_through = position.closed_through
+        self._store(Position(found.st_ino, offset + read, closed_through), folded)
+        return not is_end or (path == self._folder.rotated_log and self._leave_rotated(position, read))
+
+    def _current_file(self, position: Position) -> Path | None:
+        """The rotated log until it is left, else the log; None where Envoy has not written one yet."""
+        rotated, log = self._folder.rotated_log, self._folder.access_log
+        if rotated.exists():
+            if not log.exists() or position.inode != log.stat().st_ino or not position.inode:
+                return rotated
+            rotated.unlink()
+        return log if log.exists() else None
+
+    def _leave_rotated(self, before: Position, read: int) -> bool:
+        """Go on to the new log, once Envoy surely writes there and nothing more came to the old one."""
+        log, rotated = self._folder.access_log, self._folder.rotated_log
+        if read or time.monotonic() - self._reopened_at < _REOPENED_AFTER_S or not log.exists():
+            return False
+        self._store(Position(log.stat().st_ino, 0, before.closed_through), Fold())
+        rotated.unlink()
+        return True
+
+    def rotate_if_large(self) -> bool:
+        """Put a large log aside; True when Envoy must open it anew (then call `reopened`)."""
+        log, rotated = self._folder.access_log, self._folder.rotated_log
+        if rotated.exists() or not log.exists() or log.stat().st_size < _ROTATE_AT:
+            return False
+        os.rename(log, rotated)
+        _private(log)
+        return True
+
+    def reopened(self) -> None:
+        """Envoy was told, just now, to open its log anew."""
+        self._reopened_at = time.monotonic()
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether a log that was put aside is still being read."""
+        return self._folder.rotated_log.exists()
+
+    def _store(self, position: Position, folded: Fold) -> None:
+        rows = [(*key, s.requests, s.errors, s.late, s.duration_us) for key, s in folded.sums.items()]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_ADD, rows)
+            values = (position.inode, position.offset, position.closed_through)
+            self._db.execute(_MOVE, values)
+            if folded.unreadable:
+                now, why = time.time(), f"{folded.unreadable} lines of the access log cannot be read"
+                self._db.execute("INSERT INTO holes VALUES (?, ?, ?)", (now - 1, now, why))
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    # -- room ------------------------------------------------------------------------------------------------------
+
+    def thin(self, now_s: float) -> None:
+        """Merge readings older than a day into minutes, an hour's worth at a time, and forget those of two months ago."""
+        old = int(now_s) - _OLD_S
+        first = self._db.execute(
+            "SELECT min(second) FROM readings WHERE second < ? AND second % 60 != 0", (old - old % 60,)
+        ).fetchone()[0]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            if first is not None:
+                self._merge(first - first % 60, min(first - first % 60 + 3600, old - old % 60))
+            for table, column in (("readings", "second"), ("holes", "to_s")):
+                self._db.execute(f"DELETE FROM {table} WHERE {column} < ?", (now_s - _FORGET_S,))
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _merge(self, start: int, end: int) -> None:
+        rows = self._db.execute(
+            "SELECT second - second % 60, unit, revision, era, sum(requests), sum(errors), sum(late), sum(duration_us)"
+            " FROM readings WHERE second >= ? AND second < ? GROUP BY 1, 2, 3, 4",
+            (start, end),
+        ).fetchall()
+        self._db.execute("DELETE FROM readings WHERE second >= ? AND second < ?", (start, end))
+        self._db.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _closed(now_s: float) -> int:
+    """The last second that ended at least `OPEN_S` ago."""
+    return int(now_s) - 1 - OPEN_S
+
+
+def _read(path: Path, offset: int) -> tuple[list[bytes], int, bool]:
+    """Whole lines from an offset, how many bytes they are, and whether that is all there is."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(_CHUNK)
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) == _CHUNK:  # no line is that long: it is not ours
+        whole = len(data)
+    return data[:whole].splitlines(), whole, len(data) < _CHUNK
+
+
+def _private(path: Path) -> Path:
+    """The path, made 0600 before anybody else makes it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return path

@@ -1,0 +1,155 @@
+"""Hundreds of whole releases, each from a seed: random traffic, faults, orders and deaths; the invariants hold in all."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.core.ending import Ending
+from penstock.records import audit, environments, orders, releases
+from penstock.testing.simulation import Simulation, environment
+
+SEEDS = int(os.environ.get("PENSTOCK_SEEDS", "300"))
+LONGEST_S = 3600.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Records in memory where there is some: the fsyncs of hundreds of releases are another test's matter."""
+    place = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    yield place
+    shutil.rmtree(place)
+
+
+def draw(folder: Path, seed: int) -> tuple[Simulation, str]:
+    """A simulation with its troubles, all from the seed; and what the trouble is."""
+    chance = random.Random(seed)
+    rollout = chance.choice(["canary", "canary", "rolling", "all_at_once"])
+    asked = environment(rollout, hold_s=60)
+    sim = Simulation(folder, chance.choice([5.0, 50.0, 400.0]), seed, asked, absence_s=chance.choice([1.0, 30.0, 300.0]))
+    sim.metrics.fail(sim.candidate.id, chance.choice([0.001, 0.001, 0.02, 0.3]))
+    begin = sim.clock.monotonic()
+    trouble = chance.choice(
+        ["none", "none", "broken", "crashing", "ill", "crash", "down", "stale", "foreign", "abort", "hold", "promote",
+         "clock", "silence", "lost"]
+    )  # fmt: skip
+    when = begin + chance.uniform(0, 60)
+    if trouble in ("broken", "crashing"):
+        sim.target.break_revision(sim.candidate.id, how="silent" if trouble == "broken" else "crashing")
+    elif trouble == "ill":
+        sim.clock.at(when, lambda: sim.target.make_unhealthy(sim.candidate.id))
+    elif trouble == "crash":
+        sim.clock.at(when, lambda: sim.target.make_crash(sim.candidate.id))
+    elif trouble == "down":
+        sim.clock.at(when, lambda: setattr(sim.metrics, "down", "no route"))
+        sim.clock.at(when + chance.choice([5, 1000]), lambda: setattr(sim.metrics, "down", ""))
+    elif trouble == "stale":
+        sim.clock.at(when, lambda: setattr(sim.metrics, "is_stale", True))
+    elif trouble == "foreign":
+        sim.clock.at(when, lambda: sim.target.change_by_foreign_hand("web", {sim.stable.id: 1000}))
+    elif trouble == "clock":
+        sim.clock.at(when, lambda: sim.clock.jump(chance.choice([-3600, 600])))
+    elif trouble == "silence":
+        sim.clock.at(when, lambda: sim.metrics.load(0))
+    elif trouble == "lost":
+        sim.clock.at(when, lambda: sim.target.lose_answers(1))
+    elif trouble in ("abort", "hold", "promote"):
+        sim.clock.at(when, lambda: give(sim, trouble))
+        if trouble == "hold":
+            sim.clock.at(when + 90, lambda: give(sim, chance.choice(["abort", "promote"])))
+    for _ in range(chance.choice([0, 0, 1, 3])):
+        sim.target.die_at(chance.randrange(10, 400), chance.choice(["before", "after"]))
+    return sim, trouble
+
+
+def give(sim: Simulation, verb: str) -> None:
+    orders.give(sim.store, sim.clock.now() + 3600, verb, person="ana", uid=0, service="shop", environment="production")
+
+
+def check(sim: Simulation, ending: Ending, number: int) -> None:
+    """What must be so after any end."""
+    serving = sim.target.observe().serving["web"]
+    row = environments.get(sim.store, "shop", "production") or {}
+    assert {row["stable"]: 1000} == serving, "what serves is what the record says"
+    candidate_serves = row["stable"] == sim.candidate.id
+    assert candidate_serves == (ending.state in ("released", "baking")), ending
+    for state in sim.target.history:
+        for unit, split in state.serving.items():
+            assert sum(split.values()) in (0, 1000), "a split is whole"
+            for revision, weight in split.items():
+                known = state.placed.get(unit, {}).get(revision, 0)
+                assert known or not weight or revision == sim.candidate.id, "stable never has traffic without capacity"
+    assert "" == audit.verify(sim.folder / "audit.log"), "the chain is whole"
+    assert row["holder"] is None, "the environment is free again"
+    record = releases.get(sim.store, number) or {}
+    assert ending.state == record["state"], "the record says how it ended"
+    assert record["sentence"], "every end has its sentence"
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_every_release_ends_well(folder: Path, seed: int) -> None:
+    """Whatever happens on the way: it ends, in bounded time, and what serves is what the record says."""
+    sim, trouble = draw(folder, seed)
+    number = sim.order()
+    began = sim.clock.monotonic()
+    ending = sim.walk(number)
+    assert LONGEST_S > sim.clock.monotonic() - began, f"seed {seed}, {trouble}: {ending}"
+    check(sim, ending, number)
+
+
+def test_a_good_release_is_released(folder: Path) -> None:
+    """With nothing in its way a good candidate is promoted."""
+    sim = Simulation(folder)
+    assert "released" == sim.release().state
+
+
+def test_a_bad_one_goes_back_by_verdict(folder: Path) -> None:
+    """A candidate that fails is rolled back, by evidence, and little is harmed."""
+    sim = Simulation(folder)
+    sim.metrics.fail(sim.candidate.id, 0.3)
+    ending = sim.release()
+    assert ("rolled_back", "verdict") == (ending.state, ending.cause)
+    served = (releases.get(sim.store, 1) or {})["facts"]["served"]
+    assert 60 > served[sim.candidate.id]["errors"]
+
+
+def test_a_broken_stable_does_not_block_its_own_fix(folder: Path) -> None:
+    """Stable fails half of its requests; the fix is promoted all the same."""
+    sim = Simulation(folder)
+    sim.metrics.fail(sim.stable.id, 0.5)
+    assert "released" == sim.release().state
+
+
+def test_nobody_watching_means_going_back(folder: Path) -> None:
+    """The worker is away longer than `unattended`: the platform went back by itself, and the release says so."""
+    sim = Simulation(folder, absence_s=500)
+    sim.clock.at(sim.clock.monotonic() + 15, lambda: sim.target.die_at(len(sim.target.calls) + 1))
+    ending = sim.release()
+    assert ("rolled_back", "unattended") == (ending.state, ending.cause)
+    check(sim, ending, 1)
+
+
+def test_a_death_at_any_call_changes_nothing(folder: Path) -> None:
+    """Killed before or after any call of the target: the same end as without."""
+    calls = Simulation(_sub(folder, "whole"))
+    assert "released" == calls.release().state
+    total = len(calls.target.calls)
+    for call in range(12, total, max(1, total // 60)):
+        sim = Simulation(_sub(folder, f"at{call}"))
+        sim.target.die_at(call, "after" if call % 2 else "before")
+        assert "released" == sim.release().state, f"killed at call {call}"
+        check(sim, Ending("released"), 1)
+
+
+
+
+def _sub(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
