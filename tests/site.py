@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -120,6 +121,13 @@ environments:
             assert row["state"] not in releases.ENDS, self.story(number)
             time.sleep(0.05)
         raise AssertionError(f"{permille} permille were never reached: {self.story(number)}")
+
+    def until(self, is_so: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + deadline_s
+        while not is_so():
+            assert time.monotonic() < deadline, "it never became so"
+            time.sleep(0.02)
 
     def row(self, number: int) -> Row:
         found = releases.get(self.desk.store, number)

@@ -13,6 +13,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -114,6 +115,7 @@ def run(step: Callable[..., T], world: Any, *values: Any) -> T:
     return data.load(_result_of(step), result["ok"])  # type: ignore[no-any-return]
 
 
+@cache
 def _result_of(step: Callable[..., Any]) -> Any:
     return get_type_hints(step)["return"]
 

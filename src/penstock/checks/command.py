@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import signal
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -9,64 +15,155 @@ from pydantic import Field
 from penstock import shell
 from penstock.checks.filling import Unknown, fill
 from penstock.core.finding import CheckRequest, Finding, Outcome
-from penstock.core.masking import mask
+from penstock.core.masking import concealed, longest_spelling, mask
 from penstock.core.target import Evidence
 from penstock.errors import PenstockError
-from penstock.manifest.section import Command, Duration, Section
+from penstock.manifest.section import Command, Duration, Section, Variable
 
 TAIL = 64 << 10
-_SAID = 300
+_LAST_LINES = 5
+_LINE = 300
+_NOT_RUN = {126: "may not be executed", 127: "is not there"}  # by every POSIX shell
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class CommandSection(Section):
-    """`run` with `env` and the secrets in `sees`; exit code 0 passes; at most `within_s`."""
+    """`run` with `env` and the secrets in `sees` (None: all); exit code 0 passes; at most `within_s`."""
 
     run: Command
-    env: dict[str, str] = {}
-    sees: tuple[str, ...] = ()
-    within_s: Duration = Field(default=600.0, alias="within")
+    env: dict[Variable, str] = Field(default_factory=dict)
+    sees: tuple[str, ...] | None = ()
+    within_s: Duration = Field(default=600.0, alias="within", gt=0)
+
+    @classmethod
+    def short_for(cls, text: str) -> str:
+        """A bare text is the command."""
+        del text
+        return "run"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code (-N by signal N), the masked end of its output, its seconds."""
+
+    code: int
+    output: str
+    seconds: float
+    timed_out: bool = False
 
 
 class CommandCheck:
     """Runs a command in a clean checkout of the commit. Exit code 0 passes, any other fails.
 
-    A command that is not there, or that takes longer than `within`, is *errored*: it did not inspect anything, and that
-    is not a pass. It sees the environment's `env`, its own `env`, the secrets in `sees`, and PENSTOCK_URL,
-    PENSTOCK_PREVIEW_HEADER (`name: value`), PENSTOCK_REVISION, PENSTOCK_ENVIRONMENT and PENSTOCK_IDEMPOTENCY_KEY: the same
-    for every try, as a check may run more than once.
+    For what your team has in a script already: tests, a linter, an end-to-end suite. A command that is not
+    there, or that is not over after `within`, is *errored*: it inspected nothing to its end, and that is no pass.
+
+    - `run`: the words of the command, or `{sh: ...}` where a shell is meant. `$NAME` in a word is filled in;
+      in `sh:` the shell itself does it.
+    - `env`: variables of its own.
+    - `sees`: the secrets it gets, as variables. (In words they can be read by anybody who lists processes.)
+    - `within`: how long it may take, 10m if left out. Then it is killed, with all that it started.
+
+    It gets the environment's `env`, its own, its secrets, and nothing of Penstock's; beside them
+    PENSTOCK_REVISION, PENSTOCK_ENVIRONMENT, PENSTOCK_IDEMPOTENCY_KEY (the same for every try, as a check may
+    run more than once), and where a revision can be reached, PENSTOCK_URL and PENSTOCK_PREVIEW_HEADER
+    (`Name: value`), without which a request goes to whatever serves.
 
     Bad:   smoke: curl localhost:8080        # passes on a 500, and asks whatever serves
     Good:  smoke: {run: ./smoke.sh, sees: [SMOKE_TOKEN], within: 2m}
     """
 
     def run(self, request: CheckRequest) -> Outcome:
-        """Run it to its end."""
+        """Run it to its end, and say how it ended."""
         section = CommandSection.model_validate(request.section)
-        names = {**request.env, **_reach(request), **section.env, **request.secrets}
+        names = environment(section, request)
         try:
-            argv = [fill(word, names) for word in section.run.argv()] if section.run.sh is None else section.run.argv()
+            ended = _run(argv(section.run, names), names, section.within_s, request)
         except Unknown as unknown:
-            return _errored(f"`${unknown}` is not known to this check", "name it in `sees` or `env`")
-        try:
-            done = shell.run(argv, cwd=request.folder, env=names, timeout_s=section.within_s, log_file=request.log_file or None)
+            outcome = _not_run(f"`${unknown}` is not known to this check", "name it in `sees` or `env`")
         except PenstockError as error:
-            return _errored(error.what, error.next)
-        return _judged(done, section, request)
+            outcome = _not_run(error.what, error.next)
+        except (OSError, ValueError) as error:
+            outcome = _not_run(f"cannot run `{named(section.run)}`: {error}", _remedy(error))
+        else:
+            outcome = judged(section, ended, request.folder)
+        return concealed(outcome, request.secrets)
 
 
-def _judged(done: shell.Completed, section: CommandSection, request: CheckRequest) -> Outcome:
-    output = _tail(request.log_file) if request.log_file else done.out + done.err
-    output = mask(output, request.secrets.values())
-    evidence = (Evidence("output", "text/plain", output),)
-    name = mask(" ".join(section.run.argv()), request.secrets.values())
-    last = output.strip().splitlines()[-1][-_SAID:] if output.strip() else "it said nothing"
-    if done.timed_out:
-        text = f"`{name}` was not over after {section.within_s:g} s"
-        return Outcome("errored", text, (Finding(text, last, "give it more time with `within`"),), evidence, done.seconds)
-    if done.code:
-        text = f"`{name}` ended with {done.code}: {last}"
-        return Outcome("failed", text, (Finding(text, remedy=f"run it by hand in {request.folder}"),), evidence, done.seconds)
-    return Outcome("passed", f"`{name}` ended with 0", (), evidence, done.seconds)
+def environment(section: CommandSection, request: CheckRequest) -> dict[str, str]:
+    """All that the command gets as its environment."""
+    return {**request.env, **_reach(request), **section.env, **request.secrets}
+
+
+def argv(command: Command, names: dict[str, str]) -> tuple[str, ...]:
+    """The words with every `$NAME` filled in; Unknown for one that is not there. A shell fills in its own."""
+    words = command.argv()
+    return words if command.sh is not None else tuple(fill(word, names) for word in words)
+
+
+def judged(section: CommandSection, ended: Ended, folder: str) -> Outcome:
+    """What a command's end says about the revision."""
+    evidence = (Evidence("output", "text/plain", ended.output),)
+    lines = [_CONTROL.sub("", line)[-_LINE:] for line in ended.output.strip().splitlines()[-_LAST_LINES:]]
+    last = lines[-1] if lines else "it printed nothing"
+    state, how, remedy = _how(section, ended, folder)
+    sentence = f"`{named(section.run)}` {how}"
+    if state == "passed":
+        return Outcome("passed", sentence, (), evidence, ended.seconds)
+    finding = Finding(f"{sentence}: {last}", "\n".join(lines), remedy)
+    return Outcome(state, finding.condition, (finding,), evidence, ended.seconds)  # type: ignore[arg-type]
+
+
+def named(command: Command) -> str:
+    """A command as a person reads it, its `$NAMES` not filled in."""
+    text = command.sh if command.sh is not None else shlex.join(command.words).replace("'$", "$")
+    return text if len(text) <= _LINE else f"{text[:_LINE]}..."
+
+
+def _how(section: CommandSection, ended: Ended, folder: str) -> tuple[str, str, str]:
+    """The state, how it ended, and what to do about it."""
+    if ended.timed_out:
+        return "errored", f"was not over after {section.within_s:g} s", "more time, with `within`"
+    if ended.code == 0:
+        return "passed", "ended with 0", ""
+    if ended.code in _NOT_RUN and section.run.sh is not None:
+        return (
+            "errored",
+            f"ended with {ended.code}: a command in it {_NOT_RUN[ended.code]}",
+            "install what it runs",
+        )
+    how = f"was ended by {_signal(-ended.code)}" if ended.code < 0 else f"ended with {ended.code}"
+    return "failed", how, f"run it by hand in {folder}"
+
+
+def _run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest) -> Ended:
+    """Run it with its output in a file: a pipe would be held open by whatever it leaves behind."""
+    if not request.log_file:
+        with tempfile.NamedTemporaryFile(prefix="penstock-check-") as file:
+            return _logged(words, env, within_s, request, Path(file.name))
+    return _logged(words, env, within_s, request, Path(request.log_file))
+
+
+def _logged(
+    words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path
+) -> Ended:
+    began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
+    done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
+    return Ended(done.code, tail(log, began, request.secrets), done.seconds, done.timed_out)
+
+
+def tail(path: Path, began: int, secrets: dict[str, str]) -> str:
+    """The last 64 KiB at most of what was written since a place, without the secrets.
+
+    Half a secret, where the text was cut, would not be known for one: more is read, and dropped when masked.
+    """
+    unsafe = longest_spelling(secrets.values())
+    with path.open("rb") as file:
+        start = max(began, file.seek(0, 2) - TAIL - unsafe)
+        file.seek(start)
+        text = file.read(TAIL + unsafe).decode("utf-8", "replace")
+    masked = mask(text, secrets.values())[unsafe if start > began else 0 :]
+    return masked.encode()[-TAIL:].decode("utf-8", "ignore")
 
 
 def _reach(request: CheckRequest) -> dict[str, str]:
@@ -76,12 +173,17 @@ def _reach(request: CheckRequest) -> dict[str, str]:
     return {"PENSTOCK_URL": request.reach.url, "PENSTOCK_PREVIEW_HEADER": header}
 
 
-def _errored(text: str, remedy: str) -> Outcome:
-    return Outcome("errored", text, (Finding(text, "nothing was inspected", remedy),))
+def _not_run(condition: str, remedy: str) -> Outcome:
+    return Outcome("errored", condition, (Finding(condition, "nothing was inspected", remedy),))
 
 
-def _tail(path: str) -> str:
-    with Path(path).open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - TAIL))
-        return file.read().decode("utf-8", "replace")
+def _remedy(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno == 8:
+        return "a first line such as #!/bin/sh in the script"
+    return "a command, an environment and a log file that the system accepts"
+
+
+def _signal(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"

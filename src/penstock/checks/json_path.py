@@ -1,19 +1,25 @@
-"""Values in JSON: naming one by its path, and saying what it must be. Pure.
+"""Values of an answer: naming one by its path, saying what it must be, filling `$NAMES` in. Pure.
 
-A path is keys and places: `items[0].price`. A key with other signs than letters, digits, `_` and `-` stands in
-quotes: `headers["content.type"]`.
+A path is keys and places: `items[0].price`. A key with other signs than letters, digits, `_` and `-` stands
+in quotes: `headers["content.type"]`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
+
+from penstock.checks.filling import fill
 from penstock.manifest.problems import choice, nearest
+from penstock.manifest.section import wrong
 
-_STEP = re.compile(r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]')
+_STEP = re.compile(
+    r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]'
+)
 _PLAIN = re.compile(r"[\w-]+")
 _KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
@@ -23,8 +29,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "null": (type(None),),
 }
+NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 MATCHERS = ("is", "at_least", "at_most", "matches", "contains")
-_NO_PATTERN = (re.error, OverflowError, RecursionError)
 
 
 def parse(path: str) -> tuple[str | int, ...]:
@@ -34,7 +40,9 @@ def parse(path: str) -> tuple[str | int, ...]:
     while at < len(path) or not steps:
         found = _STEP.match(path, at)
         if not found or (found["key"] and bool(found["dot"]) == (at == 0)):
-            raise ValueError(f"`{path}` is no path from `{path[at:]}` on" if path else "an empty path leads nowhere")
+            raise ValueError(
+                f"`{path}` is no path from `{path[at:]}` on" if path else "an empty path leads nowhere"
+            )
         steps.append(_step(found, path))
         at = found.end()
     return tuple(steps)
@@ -81,7 +89,7 @@ def find(data: Any, path: str) -> Any:
 
 def unmatchable(want: Any) -> str:
     """Why nothing could ever be what is expected; empty when it is a value, or matchers in order."""
-    if not isinstance(want, dict) or not any(key in MATCHERS or nearest(str(key), MATCHERS) for key in want):
+    if not isinstance(want, dict) or not any(key in MATCHERS for key in want):
         return ""
     for word, value in want.items():
         if word not in MATCHERS:
@@ -98,6 +106,24 @@ def mismatch(want: Any, have: Any) -> str:
         return "" if same(want, have) else f"expected {shown(want)}"
     wrong = [f"{word} {shown(value)}" for word, value in want.items() if not _TESTS[word](value, have)]
     return f"expected {' and '.join(wrong)}" if wrong else ""
+
+
+def difference(data: Any, path: str, want: Any, names: Mapping[str, Any]) -> str:
+    """In what the value at a path is not as expected; empty when it is. Matchers are taken as they are written."""
+    try:
+        have = find(data, path)
+    except LookupError as error:
+        return str(error.args[0])
+    wrong = mismatch(want if is_matcher(want) else filled(want, names), have)
+    return f"another `{path}`: {wrong}, is {shown(have)}" if wrong else ""
+
+
+def text_mismatch(want: str, have: str, names: Mapping[str, Any]) -> str:
+    """In what a text is not as expected, as `expected …`: a `/pattern/` is searched for, all else is the text."""
+    pattern = _pattern(want)
+    wanted = filled_text(want, names) if pattern is None else want
+    right = have == wanted if pattern is None else re.search(pattern, have)
+    return "" if right else f"expected `{wanted}`"
 
 
 def is_matcher(want: Any) -> bool:
@@ -160,13 +186,17 @@ def _no_number(value: Any) -> str:
     return "" if _is_number(value) else f"needs a number, not {shown(value)}"
 
 
-def no_pattern(value: Any) -> str:
+def _pattern(want: str) -> str | None:
+    return want[1:-1] if len(want) > 2 and want.startswith("/") and want.endswith("/") else None
+
+
+def _no_pattern(value: Any) -> str:
     """Why something is no regular expression; empty when it is one."""
     try:
         re.compile(value)
     except TypeError:
         return f"needs a pattern, not {shown(value)}"
-    except _NO_PATTERN as error:
+    except (re.error, OverflowError, RecursionError) as error:
         return f"needs a pattern, and `{value}` is none: {error}"
     return ""
 
@@ -175,6 +205,48 @@ _PROBLEMS: dict[str, Callable[[Any], str]] = {
     "is": _no_kind,
     "at_least": _no_number,
     "at_most": _no_number,
-    "matches": no_pattern,
-    "contains": lambda value: "",
+    "matches": _no_pattern,
+    "contains": lambda _: "",
 }
+
+
+def filled(value: Any, names: Mapping[str, Any]) -> Any:
+    """Nested data with every `$NAME` filled in; a name alone keeps its type: a carried 7 stays 7."""
+    if isinstance(value, dict):
+        return {key: filled(one, names) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [filled(one, names) for one in value]
+    if not isinstance(value, str):
+        return value
+    alone = NAME.fullmatch(value)
+    return names[alone[1]] if alone and alone[1] in names else filled_text(value, names)
+
+
+def filled_text(text: str, names: Mapping[str, Any]) -> str:
+    """A text with every `$NAME` filled in, what is no text as JSON; filling.Unknown for a name that is not there."""
+    return fill(text, {name: one if isinstance(one, str) else shown(one) for name, one in names.items()})
+
+
+def _checked_path(path: str) -> str:
+    try:
+        parse(path)
+    except ValueError as error:
+        raise wrong(str(error), "a path is keys and places", "items[0].price") from error
+    return path
+
+
+def _checked_expectation(want: Any) -> Any:
+    if why := unmatchable(want):
+        raise wrong(why, "no value could ever be that", "{is: number}, {at_least: 1}, or the value itself")
+    return want
+
+
+def _checked_text(want: str) -> str:
+    if why := _no_pattern(_pattern(want) or ""):
+        raise wrong(f"`{want}` {why}", "text between slashes is a pattern", "/^text/, or a plain text")
+    return want
+
+
+Path = Annotated[str, AfterValidator(_checked_path)]
+Expected = Annotated[Any, AfterValidator(_checked_expectation)]
+TextExpected = Annotated[str, AfterValidator(_checked_text)]

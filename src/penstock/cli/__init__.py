@@ -61,7 +61,7 @@ class Verbs(click.Group):
 
             near = difflib.get_close_matches(args[0], VERBS, 1)
             if near:
-                error.message += f" Did you mean `{near[0]}`?"
+                raise click.UsageError(f"{error.message} Did you mean `{near[0]}`?", ctx) from error
             raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,18 +14,19 @@ T = TypeVar("T")
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def dump(value: Any) -> Any:
     """Plain data (maps, lists, text, numbers) of a dataclass or section."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(type(value)).dump_python(value, mode="json")  # type: ignore[arg-type]
 
 
 def load(kind: type[T], data: Any) -> T:
     """The value again; unknown or missing fields raise pydantic's ValidationError."""
-    return _adapter(kind).validate_python(data)  # type: ignore[no-any-return]
+    found: T = _adapter(kind).validate_python(data)  # type: ignore[arg-type]
+    return found
 
 
 def canonical(data: Any) -> str:

@@ -1,8 +1,8 @@
 """Secret values out of texts, in the spellings in which they leak: plain, URL-encoded, base64, JSON-escaped.
 
-A value is looked for character by character in every one of these spellings at once, so that a mixture of them
-(one library quotes a slash, the next does not) is found as well. Base64 is looked for at all three alignments,
-because `base64("user:" + secret)` does not contain `base64(secret)`.
+A value is looked for character by character in every one of these spellings at once, so that a mixture of
+them (one library quotes a slash, the next does not) is found as well. Base64 is looked for at all three
+alignments, because `base64("user:" + secret)` does not contain `base64(secret)`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ MASK = "***"
 SHORTEST = 4  # a shorter value would mask half of any text, and is no secret
 
 _AS_IT_IS = re.compile(r"[A-Za-z0-9_.-]")
-_JSON_SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_JSON_SHORT = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "/": "\\/",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\b": "\\b",
+    "\f": "\\f",
+}
 _LONGEST_SPELLING = 12  # of one character: two \uXXXX, or four %XX
 
 
@@ -37,7 +46,7 @@ def mask(text: str, values: Iterable[str]) -> str:
 
 
 def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
-    """The outcome without any secret in any of its texts; a secret too short to be masked is a finding of it."""
+    """The outcome without any secret in any of its texts; one too short to be masked is a finding of it."""
     values = tuple(secrets.values())
     findings = [
         Finding(mask(f.condition, values), mask(f.effect, values), mask(f.remedy, values))
@@ -63,7 +72,7 @@ def too_short(secrets: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def longest_spelling(values: Iterable[str]) -> int:
-    """How many characters, or bytes, the longest value may fill: where a text was cut, so much of it is unsafe."""
+    """How many characters, or bytes, the longest value may fill: so much of a text is unsafe where it was cut."""
     return max((len(value) for value in values), default=0) * _LONGEST_SPELLING
 
 

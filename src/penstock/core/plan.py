@@ -144,7 +144,9 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     stable = facts.stable.id if facts.stable else None
     rungs = ladder(rollout, facts.places, stable, facts.candidate.id, facts.capabilities)
     watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
-    checks = {moment: tuple(entries) for moment, entries in environment.checklist.items() if entries}
+    checks: dict[str, tuple[str, ...]] = {
+        moment: tuple(entries) for moment, entries in environment.checklist.items() if entries
+    }
     plan = Plan(
         facts.release, facts.kind, facts.service, environment.name, strategy, facts.candidate, facts.stable, rungs,
         facts.places, (), facts.observed.token, "", _bounds(environment), environment.verdict.undecided.then,

@@ -93,7 +93,7 @@ def _repair(file: Any) -> int:
     """Cut off a last line without an end; returns how many bytes went."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _TAIL))
-    text = file.read()
+    text: bytes = file.read()
     torn = len(text) - (text.rfind(b"\n") + 1)
     if torn:
         file.truncate(size - torn)

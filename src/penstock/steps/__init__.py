@@ -10,6 +10,9 @@ from penstock.core.plan import Plan
 from penstock.core.rollout import Move
 from penstock.core.target import Revision
 from penstock.steps import back, check, end, prepare, ready, shift, watch
+from penstock.steps.back import Back
+from penstock.steps.check import Checked
+from penstock.steps.watch import Watched
 from penstock.steps.world import World
 
 T = TypeVar("T")
@@ -48,7 +51,7 @@ class Steps:
     def confirm(self, plan: Plan) -> bool:
         return self._run(ready.confirm, self._world, plan)
 
-    def check(self, plan: Plan, moment: str, name: str) -> check.Checked:
+    def check(self, plan: Plan, moment: str, name: str) -> Checked:
         return self._run(check.check, self._world, plan, moment, name)
 
     def prepare(self, plan: Plan) -> bool:
@@ -57,7 +60,7 @@ class Steps:
     def shift(self, plan: Plan, rung: int) -> bool:
         return self._run(shift.shift, self._world, plan, rung)
 
-    def watch(self, plan: Plan, rung: int, before: watch.Watched | None) -> watch.Watched:
+    def watch(self, plan: Plan, rung: int, before: Watched | None) -> Watched:
         return self._run(watch.watch, self._world, plan, rung, before)
 
     def abort_ending(self, move: Move) -> Ending:
@@ -72,7 +75,7 @@ class Steps:
     def judge_ending(self, plan: Plan) -> Ending:
         return self._run(end.judge_ending, self._world, plan)
 
-    def go_back(self, plan: Plan, ending: Ending, before: back.Back | None) -> back.Back:
+    def go_back(self, plan: Plan, ending: Ending, before: Back | None) -> Back:
         return self._run(back.go_back, self._world, plan, ending, before)
 
     def testify(self, plan: Plan) -> int:
@@ -84,10 +87,10 @@ class Steps:
     def retire(self, plan: Plan) -> bool:
         return self._run(shift.retire, self._world, plan)
 
-    def back_ending(self, plan: Plan, ending: Ending, gone: back.Back, unverified: tuple[str, ...]) -> Ending:
+    def back_ending(self, plan: Plan, ending: Ending, gone: Back, unverified: tuple[str, ...]) -> Ending:
         return self._run(back.back_ending, self._world, plan, ending, gone, unverified)
 
-    def bake(self, plan: Plan, before: watch.Watched | None) -> watch.Watched:
+    def bake(self, plan: Plan, before: Watched | None) -> Watched:
         return self._run(watch.bake, self._world, plan, before)
 
     def end(self, ending: Ending) -> Ending:

@@ -49,6 +49,7 @@ class Instance:
     health: str = ""
     failures: int = 0
     restarts: int = 0
+    in_a_row: int = 0
     exit: int | None = None
     exits: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOP_EXITS))
     start_at: float = 0.0
@@ -223,7 +224,8 @@ class Instances:
 
     def _later(self, instance: Instance) -> None:
         instance.exits.append(time.monotonic())
-        wait_s = min(_LONGEST_BACK_OFF_S, _BACK_OFF_S * 2 ** min(instance.restarts, 10))
+        wait_s = min(_LONGEST_BACK_OFF_S, _BACK_OFF_S * 2 ** min(instance.in_a_row, 10))
+        instance.in_a_row += 1
         instance.restarts += 1
         instance.start_at = time.monotonic() + wait_s
         instance.become("crashed")
@@ -244,14 +246,15 @@ class Instances:
             os.close(instance.handle)
         if instance.probe:
             instance.probe.socket.close()
+        lasted_s = time.monotonic() - (instance.ready_at or time.monotonic())
         instance.process = instance.handle = instance.probe = instance.ready_at = None
         processes.end_left_behind(self._folder.root, instance.id)
         self._ports.give_back(instance.port)
         if instance.is_leaving:
             self._remove(instance)
         else:
-            if instance.is_proven and not instance.crash_loop and time.time() - instance.since > _LONGEST_BACK_OFF_S:
-                instance.restarts_in_a_row = 0  # type: ignore[attr-defined]
+            if lasted_s > _LONGEST_BACK_OFF_S:
+                instance.in_a_row = 0
             instance.health = _ending(instance.exit)
             self._later(instance)
         self._changed()

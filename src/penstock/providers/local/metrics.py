@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from penstock.core.reading import Reading
 from penstock.errors import PenstockError
@@ -33,7 +34,7 @@ class LocalMetrics:
         )
         return [_reading(*row) for row in self._ask(sql, int(since or -1))]
 
-    def _ask(self, sql: str, *values: int) -> list[tuple[int, ...]]:
+    def _ask(self, sql: str, *values: int) -> list[tuple[Any, ...]]:
         try:
             db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=2)
             try:

@@ -68,19 +68,19 @@ class LocalTarget:
     def observe(self) -> Observed:
         """What the keeper last wrote, and what was last wanted."""
         wanted = desire.read(self._folder)
-        seen = observe.read(self._folder)
+        seen = observe.read(self._folder) or {}
         if not wanted:
             return Observed("0")
-        current = bool(seen) and seen.get("generation") == wanted["generation"]
+        current = seen.get("generation") == wanted["generation"]
         taken = seen.get("fallback_applied") if current else None
         back = (taken or {}).get("why") or (wanted["reason"] if wanted.get("origin") == "fallback" else "")
         return Observed(
             token=str(wanted["generation"]),
-            serving=seen.get("split", {}) if seen else {},
+            serving=seen.get("split", {}),
             placed=_placed(seen),
             settled=current and seen.get("phase") == "settled" and lock.is_kept(self._folder),
             stamp=Fence(*wanted["fence"]),
-            instances=tuple(_instance(i) for i in (seen or {}).get("instances", [])),
+            instances=tuple(_instance(i) for i in seen.get("instances", [])),
             revisions={r: data.load(Revision, kept) for r, kept in wanted.get("stamp", {}).items()},
             taken_back=back,
         )

@@ -1,0 +1,1 @@
+"""What we measure, each beside its peers or a floor, in one run. `python -m bench [NAME …]` prints tables."""

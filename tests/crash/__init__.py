@@ -1,0 +1,1 @@
+"""Killing things at every boundary of a release, and looking at what is left."""

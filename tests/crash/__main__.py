@@ -1,0 +1,56 @@
+"""`make crash`: every boundary of every scenario, two sites at a time; prints a table, exits 1 when anything is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.town import WHERE, Outcome, Town
+
+
+def walk(name: str, seed: int | None, most: int) -> list[Outcome]:
+    """A scenario's boundaries (all of them, or a sample) on a site of its own."""
+    town = Town(Path(tempfile.mkdtemp(prefix="crash-")))
+    try:
+        base = town.baseline(SCENARIOS[name])
+        points = [(step, where) for step in range(1, len(base.steps) + 1) for where in WHERE]
+        if seed is not None:
+            points = random.Random(seed).sample(points, min(most, len(points)))
+        return [town.interrupt(SCENARIOS[name], base, step, where) for step, where in points]
+    finally:
+        town.close()
+
+
+def main() -> int:
+    """All scenarios; returns the exit code."""
+    words = argparse.ArgumentParser(prog="tests.crash")
+    words.add_argument("--every", action="store_true", help="every boundary, not a sample")
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--most", type=int, default=6, help="boundaries of each scenario, in a sample")
+    words.add_argument("--scenario", action="append", choices=sorted(SCENARIOS))
+    asked = words.parse_args()
+    names = asked.scenario or list(SCENARIOS)
+    began = time.monotonic()
+    jobs = [(name, None if asked.every else asked.seed, asked.most) for name in names]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = pool.starmap(walk, jobs, chunksize=1)
+    print("| scenario | deaths | same end, nothing left over | resumed after, median | longest |\n|---|---|---|---|---|")
+    for name, outcomes in zip(names, found, strict=True):
+        times = sorted(o.resumed_s for o in outcomes)
+        good = sum(not o.wrong for o in outcomes)
+        print(f"| {name} | {len(outcomes)} | {good} | {times[len(times) // 2]:.2f} s | {times[-1]:.2f} s |")
+    bad = [o for outcomes in found for o in outcomes if o.wrong]
+    for outcome in bad:
+        print(f"\nWRONG {outcome.point}: " + "\n  ".join(outcome.wrong))
+    print(f"\n{sum(map(len, found))} deaths, {len(bad)} wrong, {time.monotonic() - began:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
