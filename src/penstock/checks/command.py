@@ -24,6 +24,7 @@ TAIL = 64 << 10
 _LAST_LINES = 5
 _LINE = 300
 _NOT_RUN = {126: "may not be executed", 127: "is not there"}  # by every POSIX shell
+_ENOEXEC = 8
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -56,7 +57,7 @@ class CommandCheck:
     """Runs a command in a clean checkout of the commit. Exit code 0 passes, any other fails.
 
     For what your team has in a script already: tests, a linter, an end-to-end suite. A command that is not
-    there, or that is not over after `within`, is *errored*: it inspected nothing to its end, and that is no pass.
+    there, or that is not over after `within`, is *errored*: it did not inspect all, and that is no pass.
 
     - `run`: the words of the command, or `{sh: ...}` where a shell is meant. `$NAME` in a word is filled in;
       in `sh:` the shell itself does it.
@@ -178,7 +179,7 @@ def _not_run(condition: str, remedy: str) -> Outcome:
 
 
 def _remedy(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.errno == 8:
+    if isinstance(error, OSError) and error.errno == _ENOEXEC:
         return "a first line such as #!/bin/sh in the script"
     return "a command, an environment and a log file that the system accepts"
 

@@ -10,18 +10,27 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from penstock.checks import json_path
 from penstock.checks.filling import Unknown
-from penstock.checks.json_path import Expected, Path, filled, filled_text
+from penstock.checks.json_path import (
+    Answer,
+    CannotTell,
+    Expectation,
+    Path,
+    carried,
+    filled,
+    filled_text,
+    problems,
+)
 from penstock.core.finding import CheckRequest, Finding, Outcome, State
 from penstock.core.masking import concealed, mask
 from penstock.core.target import Evidence
-from penstock.manifest.section import Count, Duration, Section, Variable, wrong
+from penstock.manifest.section import Duration, Section, Variable, wrong
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 BODY_LIMIT = 1 << 20
@@ -29,21 +38,6 @@ SHOWN = 2 << 10
 _SENTENCE = 500
 _PAUSE_S = 0.25
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def _several(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-class Expectation(Section):
-    """What an answer must be: one of `status` (none: 2xx), with `headers` and `json`, within `within_s`."""
-
-    not_yet: ClassVar[frozenset[str]] = frozenset({"latency"})
-
-    status: Annotated[tuple[Annotated[Count, Field(ge=100, le=599)], ...], BeforeValidator(_several)] = ()
-    headers: dict[str, json_path.TextExpected] = Field(default={})
-    json_: dict[Path, Expected] = Field(default={}, alias="json")
-    within_s: Duration | None = Field(default=None, alias="within", gt=0)
 
 
 class Step(Section):
@@ -71,11 +65,6 @@ class Step(Section):
     def address(self) -> str:
         """The path, or a whole URL; its `$NAMES` not filled in."""
         return str(getattr(self, self._methods()[0]))
-
-    @property
-    def needs_json(self) -> bool:
-        """Whether its answer is read as JSON."""
-        return bool(self.expect.json_ or self.carry)
 
     def _methods(self) -> list[str]:
         return [method for method in METHODS if getattr(self, method) is not None]
@@ -107,12 +96,12 @@ class Step(Section):
             raise wrong(
                 "this request has two bodies", "`json` is one, `body` another", "one of them", at="body"
             )
-        if self.head is not None and self.needs_json:
+        if self.head is not None and (self.expect.json_ or self.carry):
             raise wrong("the answer to HEAD has no body", "so there is no JSON in it", "get:", at="head")
 
 
 class HttpSection(Step):
-    """One request, or `steps` one after the other; at most `within_s` in all, tried again for `retry_for_s`."""
+    """One request, or `steps` one after the other; at most `within_s` in all, again for `retry_for_s`."""
 
     steps: Annotated[tuple[Step, ...], Field(max_length=100)] = ()
     within_s: Duration = Field(default=60.0, alias="within", gt=0)
@@ -149,30 +138,11 @@ class Asked:
     ours: bool
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One answer as data. `whole` is false when its body went on after 1 MiB."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-    ms: float
-    whole: bool = True
-
-
-class CannotTell(Exception):  # noqa: N818 - an end of a check, not a fault
-    """The check is errored: it could not ask, or could not read what it was answered."""
-
-    def __init__(self, condition: str, remedy: str) -> None:
-        super().__init__(condition)
-        self.remedy = remedy
-
-
-def asked(step: Step, request: CheckRequest, carried: Mapping[str, Any], key: str) -> Asked:
+def asked(step: Step, request: CheckRequest, taken: Mapping[str, Any], key: str) -> Asked:
     """The request that a step is. A whole URL gets no preview header, and a secret by `bearer` alone."""
-    everything = {**request.env, **request.secrets, **carried}
+    everything = {**request.env, **request.secrets, **taken}
     ours = _url(step.address, everything).startswith("/")
-    names = everything if ours else {**request.env, **carried}
+    names = everything if ours else {**request.env, **taken}
     try:
         url = _url(step.address, names)
         written = {name: filled_text(value, names) for name, value in step.headers.items()}
@@ -182,6 +152,8 @@ def asked(step: Step, request: CheckRequest, carried: Mapping[str, Any], key: st
         if unknown.args[0] not in request.secrets:
             raise
         raise CannotTell(f"`${unknown}` is a secret, and this is not the revision", "`bearer`") from unknown
+    if step.bearer and not ours and _first_name(step.address) in taken:
+        raise CannotTell("an answer chose this URL, and gets no token", "a path, or a URL of the manifest's own")
     if ours and request.reach is None:
         raise CannotTell("no revision can be reached", "the moment `candidate` or `promoted`, or a whole URL")
     reach = request.reach if ours else None
@@ -191,6 +163,11 @@ def asked(step: Step, request: CheckRequest, carried: Mapping[str, Any], key: st
     fixed = {"Authorization": f"Bearer {filled_text(step.bearer, everything)}"} if step.bearer else {}
     headers = _layered(implied, written, fixed, reach.headers if reach else {})
     return Asked(step.method, reach.url.rstrip("/") + url if reach else url, headers, body, ours)
+
+
+def _first_name(address: str) -> str:
+    found = json_path.NAME.match(address)
+    return found[1] if found else ""
 
 
 def _layered(*layers: Mapping[str, str]) -> dict[str, str]:
@@ -211,49 +188,8 @@ def _url(address: str, names: Mapping[str, Any]) -> str:
     return url
 
 
-def problems(step: Step, answer: Answer, names: Mapping[str, Any]) -> list[str]:
-    """Everything in which an answer is not as expected, to be read after `GET /path`."""
-    expect, status, found = step.expect, answer.status, []
-    if status not in (expect.status or range(200, 300)):
-        found.append(f"answered {status}, expected {' or '.join(map(str, expect.status)) or '2xx'}")
-    found += [p for name, want in expect.headers.items() if (p := _header(name, want, answer, names))]
-    if expect.within_s is not None and answer.ms > expect.within_s * 1000:
-        found.append(f"took {answer.ms:.0f} ms, expected at most {expect.within_s * 1000:g} ms")
-    if not step.needs_json or (found and not answer.whole):
-        return found
-    try:
-        data = _data(answer)
-    except (ValueError, RecursionError):
-        return [*found, "answered with a body that is no JSON"]
-    differ = (json_path.difference(data, path, want, names) for path, want in expect.json_.items())
-    return found + [f\"answered with {one}\" for one in differ if one]
-
-
-def carry(step: Step, answer: Answer) -> dict[str, Any]:
-    """What an answer hands on to later steps; LookupError where there is nothing."""
-    values = {name: json_path.find(_data(answer), path) for name, path in step.carry.items()}
-    for name, value in values.items():
-        if value is None:
-            raise LookupError(f"nothing to carry: `{step.carry[name]}` is null")
-    return values
-
-
-def _data(answer: Answer) -> Any:
-    if not answer.whole:
-        raise CannotTell("the body is longer than 1 MiB, and was not read to its end", "a smaller answer")
-    return json.loads(answer.body)
-
-
-def _header(name: str, want: str, answer: Answer, names: Mapping[str, Any]) -> str:
-    have = {key.lower(): value for key, value in answer.headers.items()}.get(name.lower())
-    if have is None:
-        return f"answered without the header {name}"
-    wrong = json_path.text_mismatch(want, have, names)
-    return f"answered with another header {name}: {wrong}, is `{have}`" if wrong else ""
-
-
 class HttpCheck:
-    """Asks the revision under test over HTTP, by preview: never what happens to serve, never counted in its arm.
+    """Asks the revision under test over HTTP, by preview: not what happens to serve, not counted in its arm.
 
     For what only the running revision can show: that it answers, and that the answer means something. A bad
     answer of the revision, or none, is *failed*. What could not be asked (a name that nothing stands for, an
@@ -303,7 +239,10 @@ class _Talk:
         """Ask step after step, as long as the answers are good."""
         import httpx2
 
-        with httpx2.Client(follow_redirects=False, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0)) as client:
+        limits = httpx2.Limits(
+            max_keepalive_connections=0
+        )  # each step has a connection, and a cut-off, of its own
+        with httpx2.Client(follow_redirects=False, trust_env=False, limits=limits) as client:
             for number, step in enumerate(self.section.in_order(), 1):
                 what = f"{step.method} {step.address}"
                 try:
@@ -341,9 +280,9 @@ class _Talk:
         body = self._cut(_CONTROL.sub("\ufffd", answer.body), SHOWN)
         self.lines.append(f"{answer.status} in {answer.ms:.0f} ms\n{body}\n")
         secrets = self.request.secrets if asking.ours else {}
-        found = problems(step, answer, {**self.request.env, **secrets, **self.carried})
+        found = problems(step.expect, answer, {**self.request.env, **secrets, **self.carried})
         try:
-            self.carried |= {} if found else carry(step, answer)
+            self.carried |= {} if found else carried(step.carry, answer)
         except LookupError as error:
             found = [f"answered with {error.args[0]}"]
         return found
@@ -407,7 +346,9 @@ def exchange(client: Any, asking: Asked, until: float) -> Answer:
     if (now := time.monotonic()) >= until:
         raise TimeoutError  # a connection that was shut looks like the end of a body
     text = body[:BODY_LIMIT].decode("utf-8", "replace")
-    return Answer(answer.status_code, dict(answer.headers), text, (now - began) * 1000, len(body) <= BODY_LIMIT)
+    return Answer(
+        answer.status_code, dict(answer.headers), text, (now - began) * 1000, len(body) <= BODY_LIMIT
+    )
 
 
 class _CutOff:
@@ -416,6 +357,7 @@ class _CutOff:
     def __init__(self, until: float) -> None:
         self.until, self.sockets = until, list[socket.socket]()
         self.timer = threading.Timer(max(0.0, until - time.monotonic()), self.shut)
+        self.timer.daemon = True
 
     def __enter__(self) -> _CutOff:
         self.timer.start()

@@ -1,4 +1,4 @@
-"""Values of an answer: naming one by its path, saying what it must be, filling `$NAMES` in. Pure.
+"""What an HTTP answer must be: values named by their path, what is expected of them, the judging. Pure.
 
 A path is keys and places: `items[0].price`. A key with other signs than letters, digits, `_` and `-` stands
 in quotes: `headers["content.type"]`.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from penstock.checks.filling import fill
 from penstock.manifest.problems import choice, nearest
-from penstock.manifest.section import wrong
+from penstock.manifest.section import Count, Duration, Section, wrong
 
 _STEP = re.compile(
     r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]'
@@ -109,7 +110,7 @@ def mismatch(want: Any, have: Any) -> str:
 
 
 def difference(data: Any, path: str, want: Any, names: Mapping[str, Any]) -> str:
-    """In what the value at a path is not as expected; empty when it is. Matchers are taken as they are written."""
+    """In what the value at a path is not as expected; empty when it is. Matchers are taken as written."""
     try:
         have = find(data, path)
     except LookupError as error:
@@ -119,7 +120,7 @@ def difference(data: Any, path: str, want: Any, names: Mapping[str, Any]) -> str
 
 
 def text_mismatch(want: str, have: str, names: Mapping[str, Any]) -> str:
-    """In what a text is not as expected, as `expected …`: a `/pattern/` is searched for, all else is the text."""
+    """In what a text is not as expected, as `expected …`: a `/pattern/` is searched for, all else is text."""
     pattern = _pattern(want)
     wanted = filled_text(want, names) if pattern is None else want
     right = have == wanted if pattern is None else re.search(pattern, have)
@@ -223,7 +224,7 @@ def filled(value: Any, names: Mapping[str, Any]) -> Any:
 
 
 def filled_text(text: str, names: Mapping[str, Any]) -> str:
-    """A text with every `$NAME` filled in, what is no text as JSON; filling.Unknown for a name that is not there."""
+    """A text with every `$NAME` filled in, what is no text as JSON; Unknown for a name that is not there."""
     return fill(text, {name: one if isinstance(one, str) else shown(one) for name, one in names.items()})
 
 
@@ -250,3 +251,82 @@ def _checked_text(want: str) -> str:
 Path = Annotated[str, AfterValidator(_checked_path)]
 Expected = Annotated[Any, AfterValidator(_checked_expectation)]
 TextExpected = Annotated[str, AfterValidator(_checked_text)]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as data. `whole` is false when its body went on after 1 MiB."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    ms: float
+    whole: bool = True
+
+
+class CannotTell(Exception):  # noqa: N818 - an end of a check, not a fault
+    """The check is errored: it could not ask, or could not read what it was answered."""
+
+    def __init__(self, condition: str, remedy: str) -> None:
+        super().__init__(condition)
+        self.remedy = remedy
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+class Expectation(Section):
+    """What an answer must be: one of `status` (none: 2xx), with `headers` and `json`, within `within_s`."""
+
+    not_yet: ClassVar[frozenset[str]] = frozenset({"latency"})
+
+    status: Annotated[tuple[Annotated[Count, Field(ge=100, le=599)], ...], BeforeValidator(_several)] = ()
+    headers: dict[str, TextExpected] = Field(default={})
+    json_: dict[Path, Expected] = Field(default={}, alias="json")
+    within_s: Duration | None = Field(default=None, alias="within", gt=0)
+
+
+def problems(expect: Expectation, answer: Answer, names: Mapping[str, Any]) -> list[str]:
+    """Everything in which an answer is not as expected, to be read after `GET /path`."""
+    found = []
+    if answer.status not in (expect.status or range(200, 300)):
+        found.append(f"answered {answer.status}, expected {' or '.join(map(str, expect.status)) or '2xx'}")
+    found += [p for name, want in expect.headers.items() if (p := _header(name, want, answer, names))]
+    if expect.within_s is not None and answer.ms > expect.within_s * 1000:
+        found.append(f"took {answer.ms:.0f} ms, expected at most {expect.within_s * 1000:g} ms")
+    if not expect.json_ or (found and not answer.whole):
+        return found
+    try:
+        data = _data(answer)
+    except LookupError as error:
+        return [*found, f"answered with {error.args[0]}"]
+    differ = (difference(data, path, want, names) for path, want in expect.json_.items())
+    return found + [f"answered with {one}" for one in differ if one]
+
+
+def carried(paths: Mapping[str, str], answer: Answer) -> dict[str, Any]:
+    """What an answer hands on to later steps, by name; LookupError where there is nothing."""
+    data = _data(answer) if paths else None
+    values = {name: find(data, path) for name, path in paths.items()}
+    for name, value in values.items():
+        if value is None:
+            raise LookupError(f"nothing to carry: `{paths[name]}` is null")
+    return values
+
+
+def _data(answer: Answer) -> Any:
+    if not answer.whole:
+        raise CannotTell("the body is longer than 1 MiB, and was not read to its end", "a smaller answer")
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise LookupError("a body that is no JSON") from error
+
+
+def _header(name: str, want: str, answer: Answer, names: Mapping[str, Any]) -> str:
+    have = {key.lower(): value for key, value in answer.headers.items()}.get(name.lower())
+    if have is None:
+        return f"answered without the header {name}"
+    wrong = text_mismatch(want, have, names)
+    return f"answered with another header {name}: {wrong}, is `{have}`" if wrong else ""

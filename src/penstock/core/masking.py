@@ -72,7 +72,7 @@ def too_short(secrets: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def longest_spelling(values: Iterable[str]) -> int:
-    """How many characters, or bytes, the longest value may fill: so much of a text is unsafe where it was cut."""
+    """How many characters, or bytes, the longest value may fill: so much is unsafe where a text was cut."""
     return max((len(value) for value in values), default=0) * _LONGEST_SPELLING
 
 
