@@ -59,9 +59,7 @@ def shocks(base: float, random: Random) -> Rates:
     return rate
 
 
-def traffic(
-    random: Random, rps: float, weight: float, rate: Rates, worse: float, look_s: int
-) -> Iterator[Window]:
+def traffic(random: Random, rps: float, weight: float, rate: Rates, worse: float, look_s: int) -> Iterator[Window]:
     """Poisson traffic, look by look; the candidate's error rate is `worse` times stable's."""
     for second in range(0, RELEASE_S, look_s):
         arms = []
@@ -112,8 +110,7 @@ def false_rollbacks(runs: int, seed: int) -> None:
             hits = [_hits(policy, cell, world, runs, seed) for cell in CELLS]
             for cell, some in zip(CELLS, hits, strict=True):
                 print(
-                    f"| {world.__name__}, {name} | {_said(cell)} "
-                    f"| {some} of {runs} | {upper_bound(some, runs):.2%} |"
+                    f"| {world.__name__}, {name} | {_said(cell)} | {some} of {runs} | {upper_bound(some, runs):.2%} |"
                 )
             total, every = sum(hits), runs * len(CELLS)
             share, bound = total / every, upper_bound(total, every)

@@ -43,8 +43,7 @@ def mean(n_c: int, n_b: int, p_c: float, p_b: float, a: float, margin: Margin) -
     """E[e] over both binomials; the factor is a product of a candidate's and a stable's part."""
     none = log_factor(Counts(n_c, 0), Counts(n_b, 0), a, margin)
     candidate = sum(
-        probability(n_c, k, p_c) * exp(log_factor(Counts(n_c, k), Counts(n_b, 0), a, margin))
-        for k in range(n_c + 1)
+        probability(n_c, k, p_c) * exp(log_factor(Counts(n_c, k), Counts(n_b, 0), a, margin)) for k in range(n_c + 1)
     )
     stable = sum(
         probability(n_b, k, p_b) * exp(log_factor(Counts(n_c, 0), Counts(n_b, k), a, margin) - none)
@@ -67,9 +66,7 @@ def b_of(a: float, split: float, rho: float) -> float:
     return 1 - rho * split * (a - 1)
 
 
-@pytest.mark.parametrize(
-    ("x", "a", "b"), [(2, 1.904762, 0.952381), (5, 4.166667, 0.833333), (10, 6.896552, 0.689655)]
-)
+@pytest.mark.parametrize(("x", "a", "b"), [(2, 1.904762, 0.952381), (5, 4.166667, 0.833333), (10, 6.896552, 0.689655)])
 def test_growth_optimal_bet_without_margin(x: float, a: float, b: float) -> None:
     """Against equality the best bet is the binomial likelihood ratio, whatever stable's error rate."""
     bet = growth_optimal(x * 0.001, 0.001, 50 / 950, Margin(1, 0))
@@ -149,9 +146,7 @@ def test_known_number_of_errors() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    sizes, sizes, rates, rates, st.floats(1, 3), st.floats(0, 0.1), st.sampled_from(RATIOS), st.floats(0, 1)
-)
+@given(sizes, sizes, rates, rates, st.floats(1, 3), st.floats(0, 0.1), st.sampled_from(RATIOS), st.floats(0, 1))
 def test_a_bet_against_a_good_candidate_is_fair(
     n_c: int, n_b: int, p_b: float, believed: float, rho: float, delta: float, x: float, inside: float
 ) -> None:
@@ -197,12 +192,8 @@ def test_a_bet_against_an_absolute_limit_is_fair(n_c: int, limit: float, inside:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.integers(1, 12), st.integers(1, 12), rates, st.floats(1, 3), st.sampled_from(RATIOS), st.floats(1, 7)
-)
-def test_cap_and_dispersion_keep_bets_fair(
-    n_c: int, n_b: int, p_b: float, rho: float, x: float, phi: float
-) -> None:
+@given(st.integers(1, 12), st.integers(1, 12), rates, st.floats(1, 3), st.sampled_from(RATIOS), st.floats(1, 7))
+def test_cap_and_dispersion_keep_bets_fair(n_c: int, n_b: int, p_b: float, rho: float, x: float, phi: float) -> None:
     """The power 1/phi and the cap never raise the mean above 1."""
     margin = Margin(rho, 0.001)
     (bet,) = bets_against(p_b, n_c / n_b, margin, [x])
@@ -225,9 +216,7 @@ def test_a_bet_can_always_be_paid(p_c: float, p_b: float, split: float, rho: flo
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(1e-4, 0.1), st.floats(0.02, 5), st.floats(1, 2), st.floats(0, 0.01), st.sampled_from(RATIOS))
-def test_growth_optimal_bet_grows_fastest(
-    p_b: float, split: float, rho: float, delta: float, x: float
-) -> None:
+def test_growth_optimal_bet_grows_fastest(p_b: float, split: float, rho: float, delta: float, x: float) -> None:
     """No neighbour of the bet has a higher expected log factor under its alternative (Poisson)."""
     margin = Margin(rho, delta)
     p_c = x * margin.edge(p_b)

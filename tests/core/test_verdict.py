@@ -62,9 +62,7 @@ def poisson(random: Random, mean: float) -> int:
     return k
 
 
-def traffic(
-    random: Random, seconds: int, rates: tuple[float, float], errors: tuple[float, float]
-) -> list[Window]:
+def traffic(random: Random, seconds: int, rates: tuple[float, float], errors: tuple[float, float]) -> list[Window]:
     """Windows of 10 s of Poisson traffic: rates per second and error rates of candidate and stable."""
     rows = []
     for second in range(0, seconds, 10):
@@ -103,11 +101,9 @@ def upper_bound(hits: int, runs: int, confidence: float) -> float:
     return high
 
 
-counts = st.integers(0, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
+counts = st.one_of(st.just(0), st.integers(0, 60)).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
 rows_of = st.lists(
-    st.builds(
-        window, st.integers(0, 400).map(float), counts, counts, st.integers(1, 3), st.sampled_from((1.0, 5.0))
-    ),
+    st.builds(window, st.integers(0, 400).map(float), counts, counts, st.integers(1, 3), st.sampled_from((1.0, 5.0))),
     max_size=30,
 )
 policies = st.sampled_from([DEFAULT, EQUAL, ALONE, Policy(at_most=None), Policy(dispersion=3.0)])
@@ -138,9 +134,7 @@ def test_a_verdict_is_plain_data(policy: Policy, rows: list[Window]) -> None:
 
 @settings(deadline=None)
 @given(policies, rows_of, st.floats(0, 1e6), st.integers(0, 9))
-def test_a_window_without_requests_changes_nothing(
-    policy: Policy, rows: list[Window], second: float, era: int
-) -> None:
+def test_a_window_without_requests_changes_nothing(policy: Policy, rows: list[Window], second: float, era: int) -> None:
     """Zero traffic leaves the state as it was: neither evidence nor time."""
     state = run(policy, rows)
     assert state == step(policy, state, window(second, (0, 0), (0, 0), era))
@@ -156,6 +150,14 @@ def test_every_request_is_judged_pending_or_alone(rows: list[Window]) -> None:
     stable = state.stable + state.stable_alone + held.stable
     assert sum((row.candidate for row in rows), Counts()) == candidate
     assert sum((row.stable for row in rows), Counts()) == stable
+
+
+def test_requests_of_a_lone_arm_are_counted_apart() -> None:
+    """A pool in which one arm stays silent is no comparison; its requests are counted beside."""
+    rows = [window(0, (0, 0), (90, 2), span_s=30), window(30, (7, 1), (0, 0), span_s=30)]
+    state = run(DEFAULT, rows)
+    assert (Counts(), Counts()) == (state.candidate, state.stable)
+    assert (Counts(7, 1), Counts(90, 2)) == (state.candidate_alone, state.stable_alone)
 
 
 def test_small_windows_are_pooled_within_an_era() -> None:
@@ -174,25 +176,18 @@ def test_a_small_pool_is_judged_in_bounded_time() -> None:
     assert Counts(1, 0) == run(DEFAULT, rows).candidate
 
 
-def fair(
-    policy: Policy, state: State, size: tuple[int, int], wrong: tuple[float, float], which: str
-) -> float:
+def fair(policy: Policy, state: State, size: tuple[int, int], wrong: tuple[float, float], which: str) -> float:
     """The exact mean, over the errors of one window, of what it multiplies the evidence by."""
 
     def value(after: State) -> float:
         verdict = judge(policy, after)
         return verdict.acceptance if which == "acceptance" else verdict.odds
 
-    chances = [
-        [comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
-        for n, p in zip(size, wrong, strict=True)
-    ]
+    chances = [[comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)] for n, p in zip(size, wrong, strict=True)]
     mean = 0.0
     for k_c, chance_c in enumerate(chances[0]):
         for k_b, chance_b in enumerate(chances[1]):
-            mean += (
-                chance_c * chance_b * value(step(policy, state, window(999, (size[0], k_c), (size[1], k_b))))
-            )
+            mean += chance_c * chance_b * value(step(policy, state, window(999, (size[0], k_c), (size[1], k_b))))
     return mean / value(state)
 
 
@@ -251,12 +246,8 @@ def test_the_sentence_of_a_conviction() -> None:
     rows = [window(t, (116, (0, 0, 0, 2, 4, 4, 4)[t]), (2200, int(t < 3))) for t in range(7)]
     verdict = judge(DEFAULT, run(DEFAULT, rows))
     assert "unhealthy" == verdict.outcome
-    assert verdict.sentence.startswith(
-        "14 of 812 requests failed on the candidate, 3 of 15,400 on stable in the same "
-    )
-    assert verdict.sentence.endswith(
-        f"; the odds against a healthy candidate are {spoken(verdict.odds)} to 1"
-    )
+    assert verdict.sentence.startswith("14 of 812 requests failed on the candidate, 3 of 15,400 on stable in the same ")
+    assert verdict.sentence.endswith(f"; the odds against a healthy candidate are {spoken(verdict.odds)} to 1")
     assert verdict.odds >= 100
 
 
@@ -352,13 +343,8 @@ def test_a_limit_counts_requests_while_stable_is_silent() -> None:
 def test_a_limit_is_suspended_while_stable_breaks_it(shock: float, load: tuple[int, int]) -> None:
     """An outage that both arms share convicts nobody, and the suspension is said."""
     random = Random(3)
-    calm = [
-        replace(row, span_s=1.0) for row in traffic(random, 600, (load[0] / 10, load[1] / 10), (0.001, 0.001))
-    ]
-    outage = [
-        replace(row, span_s=1.0)
-        for row in traffic(random, 1200, (load[0] / 10, load[1] / 10), (shock, shock))
-    ]
+    calm = [replace(row, span_s=1.0) for row in traffic(random, 600, (load[0] / 10, load[1] / 10), (0.001, 0.001))]
+    outage = [replace(row, span_s=1.0) for row in traffic(random, 1200, (load[0] / 10, load[1] / 10), (shock, shock))]
     rows = [replace(row, second=float(t)) for t, row in enumerate([*calm, *outage])]
     assert convicted_at(DEFAULT, rows) is None
     verdict = judge(DEFAULT, run(DEFAULT, rows))
@@ -390,9 +376,7 @@ def test_without_a_limit_or_a_stable_arm_nothing_is_judged() -> None:
 def test_same_against_same(policy: Policy, wrong: float) -> None:
     """Looked at after each of 180 windows, at most 1 % of 300 releases of the very same version go back."""
     random = Random(20)
-    hits = sum(
-        convicted_at(policy, traffic(random, 1800, (25, 75), (wrong, wrong))) is not None for _ in range(300)
-    )
+    hits = sum(convicted_at(policy, traffic(random, 1800, (25, 75), (wrong, wrong))) is not None for _ in range(300))
     assert upper_bound(hits, 300, 0.5) <= 0.0125  # three of 300 would be 1.22 % at the median
 
 
@@ -411,9 +395,7 @@ def test_a_late_regression_is_found() -> None:
     times = []
     for _ in range(20):
         good = traffic(random, 3600, (5, 95), (0.001, 0.001))
-        bad = [
-            replace(row, second=row.second + 3600) for row in traffic(random, 1800, (5, 95), (0.01, 0.001))
-        ]
+        bad = [replace(row, second=row.second + 3600) for row in traffic(random, 1800, (5, 95), (0.01, 0.001))]
         times.append(convicted_at(EQUAL, [*good, *bad]) or 9999)
     assert sorted(times)[10] - 3600 <= 300
 
@@ -528,9 +510,7 @@ def test_the_outlook_names_other_weights() -> None:
 
 def test_evidence_so_far_shortens_the_outlook() -> None:
     """What was already won need not be won again; evidence against makes it longer."""
-    fresh, half, behind = (
-        what_would_decide(DEFAULT, 10, 50, 0.001, so_far).seconds or 0 for so_far in (1, 8, 0.1)
-    )
+    fresh, half, behind = (what_would_decide(DEFAULT, 10, 50, 0.001, so_far).seconds or 0 for so_far in (1, 8, 0.1))
     assert half < fresh < behind
 
 
@@ -546,7 +526,5 @@ def test_the_outlook_may_be_never(policy: Policy, traffic_per_s: float, weight: 
 def test_the_horizon_bounds_starts_not_the_verdict() -> None:
     """After the last start the running bets still convict."""
     policy = Policy(starts=Starts(horizon_s=60))
-    rows = [window(t, (50, 0), (950, 1)) for t in range(200)] + [
-        window(t, (50, 20), (950, 1)) for t in range(200, 300)
-    ]
+    rows = [window(t, (50, 0), (950, 1)) for t in range(200)] + [window(t, (50, 20), (950, 1)) for t in range(200, 300)]
     assert convicted_at(policy, rows) is not None

@@ -85,7 +85,8 @@ class Step(Section):
         count = len(self._methods())
         if count != 1:
             what = f"there are {count} requests here" if count else "there is no request here"
-            raise wrong(what, f"a step is one request: one of {', '.join(METHODS)}", "get: /health")
+            why = f"a step is one request: one of {', '.join(METHODS)}"
+            raise wrong(what, why, "get: /health", code="value" if count else "missing-key")
         if not self.address.startswith(("/", "http://", "https://", "$")):
             what, why = (
                 f"`{self.address}` is neither a path nor a URL",
@@ -153,7 +154,9 @@ def asked(step: Step, request: CheckRequest, taken: Mapping[str, Any], key: str)
             raise
         raise CannotTell(f"`${unknown}` is a secret, and this is not the revision", "`bearer`") from unknown
     if step.bearer and not ours and _first_name(step.address) in taken:
-        raise CannotTell("an answer chose this URL, and gets no token", "a path, or a URL of the manifest's own")
+        raise CannotTell(
+            "an answer chose this URL, and gets no token", "a path, or a URL of the manifest's own"
+        )
     if ours and request.reach is None:
         raise CannotTell("no revision can be reached", "the moment `candidate` or `promoted`, or a whole URL")
     reach = request.reach if ours else None

@@ -62,9 +62,7 @@ def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> lis
     base = max(rate, 1e-6)
     split = candidate / stable if policy.compared else 0.0
     bets = bets_for(base, split, policy.accepted, AS_GOOD)
-    return [
-        min(CAP, _mean_log(policy.accepted, candidate, stable, a, base) / policy.dispersion) for a in bets
-    ]
+    return [min(CAP, _mean_log(policy.accepted, candidate, stable, a, base) / policy.dispersion) for a in bets]
 
 
 def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: float) -> float:

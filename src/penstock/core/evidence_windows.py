@@ -87,9 +87,7 @@ def windows(readings: Iterable[Reading], candidate: str, stable: str | None, era
     for reading in readings:
         if not reading.final:
             continue
-        reason = eras.refuses(reading) or (
-            "" if reading.revision in (candidate, stable) else "other revision"
-        )
+        reason = eras.refuses(reading) or ("" if reading.revision in (candidate, stable) else "other revision")
         if reason:
             dropped[reason] = dropped.get(reason, 0) + reading.requests
         else:

@@ -55,6 +55,7 @@ class Plan:
     stable: Revision | None
     rungs: tuple[Rung, ...]
     places: dict[str, Place]
+    standing: dict[str, Place]
     stages: tuple[Stage, ...]
     seen: str
     way_back: str
@@ -115,7 +116,8 @@ class Plan:
         revision = self.candidate if promoted else self.stable
         units = alone(self.places, revision.id) if promoted and revision else self._stable_units()
         if keep and promoted and self.stable:
-            units = {n: replace(d, placed={**d.placed, self.stable.id: self.places[n].instances}) for n, d in units.items()}
+            warm = {name: place.instances for name, place in self.standing.items() if name in units}
+            units |= {n: replace(units[n], placed={**units[n].placed, self.stable.id: c}) for n, c in warm.items()}
         revisions = self._revisions() if keep else {revision.id: revision} if revision else {}
         return Desired(
             fence, units, revisions, reason=f"release {self.release}: over", expecting=expecting,
@@ -123,12 +125,9 @@ class Plan:
         )
 
     def _stable_units(self) -> dict[str, UnitDesire]:
-        if self.stable is None:
-            return {name: UnitDesire({}) for name in self.places}
-        # A unit that stable does not have is not brought back; one that only stable has comes back with one copy.
-        names = self.stable.units or dict.fromkeys(self.places)
-        places = {n: self.places.get(n) or Place(1, traffic=self.stable.units[n].traffic) for n in names}
-        return {**{n: UnitDesire({}) for n in self.places}, **alone(places, self.stable.id)}
+        """Stable alone, as it stood; a unit that only the candidate has is not there."""
+        gone = {name: UnitDesire({}) for name in self.places}
+        return {**gone, **alone(self.standing, self.stable.id)} if self.stable else gone
 
     def _revisions(self) -> dict[str, Revision]:
         both = [self.candidate, *([self.stable] if self.stable else [])]
@@ -142,14 +141,15 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     if facts.kind != "release":
         rollout = rollout.model_copy(update={"strategy": "all_at_once"})
     stable = facts.stable.id if facts.stable else None
-    rungs = ladder(rollout, facts.places, stable, facts.candidate.id, facts.capabilities)
+    standing = _standing(facts)
+    rungs = ladder(rollout, facts.places, stable, facts.candidate.id, facts.capabilities, standing)
     watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
     checks: dict[str, tuple[str, ...]] = {
         moment: tuple(entries) for moment, entries in environment.checklist.items() if entries
     }
     plan = Plan(
         facts.release, facts.kind, facts.service, environment.name, strategy, facts.candidate, facts.stable, rungs,
-        facts.places, (), facts.observed.token, "", _bounds(environment), environment.verdict.undecided.then,
+        facts.places, standing, (), facts.observed.token, "", _bounds(environment), environment.verdict.undecided.then,
         environment.rollout.min_ready_s, environment.rollout.start_within_s,
         round(environment.unattended_s) if watched else None,
         defaulted=_defaulted(environment), risks=_risks(environment, facts, strategy),
@@ -175,6 +175,21 @@ def _strategy(environment: Environment, facts: Facts) -> str:
             f"use one of: {', '.join(able)}",
         )
     return "all_at_once" if facts.stable is None or facts.kind != "release" else asked
+
+
+def _standing(facts: Facts) -> dict[str, Place]:
+    """Where stable stands, with as many copies as it has now: a release changes that only once it is promoted."""
+    if facts.stable is None:
+        return {}
+    stable, seen = facts.stable, facts.observed.placed
+    names = stable.units or dict.fromkeys(facts.places)
+    found = {}
+    for name in names:
+        asked = facts.places.get(name)
+        traffic = stable.units[name].traffic if name in stable.units else asked is None or asked.traffic
+        copies = seen.get(name, {}).get(stable.id, 0) or (asked.instances if asked else 1)
+        found[name] = Place(copies, traffic)
+    return found
 
 
 def _bounds(environment: Environment) -> dict[str, float]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -86,16 +86,26 @@ def strategies(capabilities: Capabilities) -> dict[str, str]:
 
 
 def ladder(
-    rollout: Rollout, places: Mapping[str, Place], stable: str | None, candidate: str, capabilities: Capabilities
+    rollout: Rollout,
+    places: Mapping[str, Place],
+    stable: str | None,
+    candidate: str,
+    capabilities: Capabilities,
+    standing: Mapping[str, Place] | None = None,
 ) -> tuple[Rung, ...]:
-    """The rungs from `placed, without traffic` to `all traffic`; after the last one only the candidate is left."""
+    """The rungs from `placed, without traffic` to `all traffic`; after the last one only the candidate is left.
+
+    `places` are the candidate's, `standing` the stable revision's own (the same, if left out): its capacity stays what
+    it is until the candidate has everything, and units may come and go with a release.
+    """
     if stable is None or capabilities.coexist == "1":
-        return _at_once(places, None, candidate, apart=capabilities.place_apart)
+        return _in_place(places, candidate, apart=capabilities.place_apart)
+    sides = _Sides(places, places if standing is None else standing, stable, candidate)
     if rollout.strategy == "canary":
-        return _canary(rollout.increments, places, stable, candidate)
+        return _canary(rollout.increments, sides)
     if rollout.strategy == "rolling":
-        return _rolling(rollout, places, stable, candidate)
-    return _at_once(places, stable, candidate, apart=capabilities.place_apart)
+        return _rolling(rollout, sides)
+    return _at_once(sides, apart=capabilities.place_apart)
 
 
 def alone(places: Mapping[str, Place], revision: str) -> dict[str, UnitDesire]:
@@ -169,51 +179,66 @@ def _share(instances: int, weight_permille: int) -> int:
     return max(1, ceil(instances * weight_permille / 1000))
 
 
-def _both(places: Mapping[str, Place], stable: str, candidate: str, weight: int, capacity: int) -> dict[str, UnitDesire]:
-    split = {stable: 1000 - weight, candidate: weight} if weight else {stable: 1000}
-    return {
-        name: UnitDesire(
-            {stable: place.instances, candidate: _share(place.instances, capacity)},
-            {revision: share for revision, share in split.items() if share} if place.traffic else {},
-        )
-        for name, place in places.items()
-    }
+@dataclass(frozen=True)
+class _Sides:
+    """Both revisions, and where each of them has how many copies of what."""
+
+    places: Mapping[str, Place]
+    standing: Mapping[str, Place]
+    stable: str
+    candidate: str
+
+    def both(self, weight: int, new: Callable[[int], int], old: Callable[[int], int]) -> dict[str, UnitDesire]:
+        """Every unit of either, with the candidate's weight; `new` and `old` say how many of its copies run."""
+        return {name: self._unit(name, weight, new, old) for name in {**self.places, **self.standing}}
+
+    def _unit(self, name: str, weight: int, new: Callable[[int], int], old: Callable[[int], int]) -> UnitDesire:
+        placed = {}
+        if name in self.standing:
+            placed[self.stable] = old(self.standing[name].instances)
+        if name in self.places:
+            placed[self.candidate] = new(self.places[name].instances)
+        placed = {revision: count for revision, count in placed.items() if count}
+        if not (self.places.get(name) or self.standing[name]).traffic:
+            return UnitDesire(placed)
+        if name not in self.standing:  # nothing to share with: it waits for the end
+            return UnitDesire(placed, {self.candidate: 1000} if weight == 1000 else {})
+        shares = {self.stable: 1000 - weight, self.candidate: weight} if name in self.places else {self.stable: 1000}
+        return UnitDesire(placed, {r: share for r, share in shares.items() if share and r in placed})
 
 
-def _canary(
-    increments: tuple[Increment, ...], places: Mapping[str, Place], stable: str, candidate: str
-) -> tuple[Rung, ...]:
-    first = increments[0].weight_permille
-    placed = Rung("candidate placed", 0, _both(places, stable, candidate, 0, first))
-    steps = [
-        Rung(
-            f"{step.weight_permille / 10:g} %",
-            step.weight_permille,
-            _both(places, stable, candidate, step.weight_permille, step.weight_permille),
-            step.duration_s,
-            step.may_leave_early,
-            judged=True,
-        )
-        for step in increments
-    ]
-    return (placed, *steps, Rung("100 %", 1000, _both(places, stable, candidate, 1000, 1000)))
+def _all(instances: int) -> int:
+    return instances
 
 
-def _at_once(places: Mapping[str, Place], stable: str | None, candidate: str, *, apart: bool) -> tuple[Rung, ...]:
+def _canary(increments: tuple[Increment, ...], sides: _Sides) -> tuple[Rung, ...]:
+    def rung(name: str, weight: int, capacity: int, step: Increment | None = None) -> Rung:
+        units = sides.both(weight, lambda n: _share(n, capacity), _all)
+        if step is None:
+            return Rung(name, weight, units)
+        return Rung(name, weight, units, step.duration_s, step.may_leave_early, judged=True)
+
+    first = rung("candidate placed", 0, increments[0].weight_permille)
+    steps = [rung(f"{i.weight_permille / 10:g} %", i.weight_permille, i.weight_permille, i) for i in increments]
+    return (first, *steps, rung("100 %", 1000, 1000))
+
+
+def _in_place(places: Mapping[str, Place], candidate: str, *, apart: bool) -> tuple[Rung, ...]:
     everything = alone(places, candidate)
-    last = Rung("100 %", 1000, everything if stable is None else _both(places, stable, candidate, 1000, 1000))
+    last = Rung("100 %", 1000, everything)
     if not apart:
         return (last,)
-    if stable is None:
-        placed = {name: UnitDesire(desire.placed) for name, desire in everything.items()}
-    else:
-        placed = _both(places, stable, candidate, 0, 1000)
-    return (Rung("candidate placed", 0, placed), last)
+    return (Rung("candidate placed", 0, {name: UnitDesire(unit.placed) for name, unit in everything.items()}), last)
 
 
-def _rolling(rollout: Rollout, places: Mapping[str, Place], stable: str, candidate: str) -> tuple[Rung, ...]:
+def _at_once(sides: _Sides, *, apart: bool) -> tuple[Rung, ...]:
+    last = Rung("100 %", 1000, sides.both(1000, _all, _all))
+    return (Rung("candidate placed", 0, sides.both(0, _all, _all)), last) if apart else (last,)
+
+
+def _rolling(rollout: Rollout, sides: _Sides) -> tuple[Rung, ...]:
     """Batches: what may be missing goes first, then as many new ones as surge allows, then the old ones they replace."""
-    total = max(place.instances for place in places.values())
+    total = max(place.instances for place in sides.places.values())
     surge = rollout.max_surge.of(total, up=True)
     # The last instance is never stopped before its successor runs, whatever may be missing.
     missing = min(rollout.max_unavailable.of(total, up=False), total - 1)
@@ -222,35 +247,18 @@ def _rolling(rollout: Rollout, places: Mapping[str, Place], stable: str, candida
     for done in range(0, total, batch):
         new = min(total, done + batch)
         if missing:
-            rungs.append(_mix(places, stable, candidate, done, max(0, total - done - missing), total))
+            rungs.append(_mix(sides, done, max(0, total - done - missing), total))
         if done == 0:
-            rungs.append(_apart(places, stable, candidate, new, total - missing, total))
-        rungs.append(_mix(places, stable, candidate, new, total - new, total))
+            apart = sides.both(0, _part(new, total), _part(total - missing, total))
+            rungs.append(Rung("first batch placed", 0, apart))
+        rungs.append(_mix(sides, new, total - new, total))
     return tuple(rungs)
 
 
-def _apart(places: Mapping[str, Place], stable: str, candidate: str, new: int, old: int, total: int) -> Rung:
-    """The first batch beside what serves, without traffic: where its checks are asked."""
-    mixed = _mix(places, stable, candidate, new, old, total)
-    units = {
-        name: UnitDesire(
-            mixed.units[name].placed, {stable: 1000} if place.traffic and mixed.units[name].placed.get(stable) else {}
-        )
-        for name, place in places.items()
-    }
-    return Rung("first batch placed", 0, units)
+def _mix(sides: _Sides, new: int, old: int, total: int) -> Rung:
+    weight = 1000 * new // (new + old)
+    return Rung(f"{new} of {total} replaced", weight, sides.both(weight, _part(new, total), _part(old, total)))
 
 
-def _mix(places: Mapping[str, Place], stable: str, candidate: str, new: int, old: int, total: int) -> Rung:
-    weight = 1000 * new // (new + old) if new + old else 0
-    units = {}
-    for name, place in places.items():
-        counts = {
-            stable: ceil(place.instances * old / total),
-            candidate: ceil(place.instances * new / total),
-        }
-        split = {stable: 1000 - weight, candidate: weight} if place.traffic else {}
-        units[name] = UnitDesire(
-            {r: count for r, count in counts.items() if count}, {r: share for r, share in split.items() if share}
-        )
-    return Rung(f"{new} of {total} replaced", weight, units)
+def _part(some: int, total: int) -> Callable[[int], int]:
+    return lambda instances: ceil(instances * some / total)

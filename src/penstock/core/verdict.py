@@ -286,9 +286,7 @@ def _accepting(policy: Policy, state: State, pool: Window) -> dict[str, Process]
     base = guess(state.stable if policy.compared else state.candidate_alone)
     bets = bets_for(base, pool.split, policy.accepted, AS_GOOD)
     factors = tempered(log_factors(pool.candidate, pool.stable, bets, policy.accepted), policy.dispersion)
-    return {
-        name: grow(process, AT_ONCE, state.watched_s, factors) for name, process in state.acceptance.items()
-    }
+    return {name: grow(process, AT_ONCE, state.watched_s, factors) for name, process in state.acceptance.items()}
 
 
 def _recent(policy: Policy, state: State, pool: Window) -> tuple[float, float, bool]:
@@ -307,9 +305,7 @@ def _recent(policy: Policy, state: State, pool: Window) -> tuple[float, float, b
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {
-        name: one.get(name, 0) + other.get(name, 0) for name in [*one, *(n for n in other if n not in one)]
-    }
+    return {name: one.get(name, 0) + other.get(name, 0) for name in [*one, *(n for n in other if n not in one)]}
 
 
 def _plain(logarithm: float) -> float:
@@ -323,9 +319,7 @@ def _sentence(policy: Policy, state: State, verdict: Verdict) -> str:
         return "no request on the candidate was judged yet: that is neither good nor bad"
     said = [f"{_counts(policy, state)}; {_evidence(policy, verdict)}"]
     if state.suspended and policy.at_most is not None:
-        said.append(
-            f"stable itself breaks the limit of {_percent(policy.at_most)}, which therefore does not judge"
-        )
+        said.append(f"stable itself breaks the limit of {_percent(policy.at_most)}, which therefore does not judge")
     return "; ".join(said)
 
 
@@ -344,9 +338,7 @@ def _evidence(policy: Policy, verdict: Verdict) -> str:
     odds = f"the odds against a healthy candidate are {spoken(verdict.odds)} to 1"
     if verdict.outcome == "unhealthy":
         most = max(policy.weights, key=lambda name: policy.weights[name] * verdict.channels[name])
-        limit = (
-            f", by the limit of {_percent(policy.at_most)}" if most == "absolute" and policy.at_most else ""
-        )
+        limit = f", by the limit of {_percent(policy.at_most)}" if most == "absolute" and policy.at_most else ""
         return odds + limit
     favour = f"the odds for {_claim(policy)} are {spoken(verdict.acceptance)} to 1"
     if verdict.outcome == "healthy":

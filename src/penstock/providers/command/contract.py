@@ -8,6 +8,7 @@ answer gets wrong is a PenstockError `command-contract` that names the field.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, cast
 
@@ -43,6 +44,18 @@ class Said:
         return self.token or data.digest([self.revision, self.serving, self.placed])[:12]
 
 
+def some(shares: Mapping[str, int]) -> dict[str, int]:
+    """Without those that are zero."""
+    return {revision: share for revision, share in shares.items() if share}
+
+
+def wanted(desired: Desired) -> tuple[Shares, Shares]:
+    """Traffic and capacity that a desire asks for, without what is zero or empty."""
+    split = {name: some(unit.split) for name, unit in desired.units.items()}
+    placed = {name: some(unit.placed) for name, unit in desired.units.items()}
+    return _whole(split), _whole(placed)
+
+
 def main_revision(desired: Desired) -> Revision | None:
     """What a desire is about: the revision under release if it is placed, else the one with most traffic."""
     placed = desired.placed()
@@ -63,7 +76,7 @@ def as_json(
         "environment": environment,
         "revision": main.id if main else None,
         "weight_permille": desired.weight(main.id) if main else 0,
-        "units": {n: {"placed": _some(u.placed), "split": _some(u.split)} for n, u in desired.units.items()},
+        "units": {n: {"placed": some(u.placed), "split": some(u.split)} for n, u in desired.units.items()},
         "revisions": {name: _revision(desired.revisions[name]) for name in sorted(desired.revisions)},
         "fence": [desired.fence.release, desired.fence.epoch],
         "expecting": desired.expecting,
@@ -239,7 +252,7 @@ class _Answer:
     def shares(self, field: str, whole: int | None = None) -> dict[str, int]:
         """Whole numbers by revision, zeros left out; together `whole`, or none at all."""
         inner = _Answer(self.command, self.map(field), f"{self.path}{field}.")
-        found = _some({name: inner.count(name) for name in inner.value})
+        found = some({name: inner.count(name) for name in inner.value})
         if whole is not None and found and sum(found.values()) != whole:
             self.wrong(
                 field, f"it adds up to {sum(found.values())}", f"shares in permille that add up to {whole}"
@@ -341,10 +354,6 @@ def _wrong(command: str, field: str, what: str, instead: str) -> PenstockError:
         "Penstock acts on what this command says, and guesses nothing",
         f"print {instead}; see docs/reference/command-target.md",
     )
-
-
-def _some(shares: dict[str, int]) -> dict[str, int]:
-    return {revision: share for revision, share in shares.items() if share}
 
 
 def _whole(units: Shares) -> Shares:

@@ -51,7 +51,7 @@ class Memory:
     service: str
     environment: str
     generation: int = 0
-    fence: Fence = Fence(0)
+    fence: Fence = field(default=Fence(0))
     desired: Desired | None = None
     before: Desired | None = None
     run: int = 0
@@ -112,7 +112,9 @@ class Place:
             ) from error  # fmt: skip
 
     def write(self, memory: Memory) -> None:
-        """Replace what is remembered; it is on disk when this returns."""
+        """Replace what is remembered, if it is something else; it is on disk when this returns."""
+        if memory == self.read():
+            return
         path, new = self.root / self._file, self.root / f"{self._file}.new"
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -41,12 +41,23 @@ class Run:
     def prepare(self, desire: Mapping[str, Any]) -> None:
         """Lay out what the command reads; old runs are removed."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, text in (("desire.json", json.dumps(desire)), ("out", ""), ("err", "")):
-            with open(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(text)
+        for name in ("out", "err"):
+            (self.folder / name).touch(0o600)
+        desire_file = os.open(self.folder / "desire.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(desire_file, "w") as file:
+            json.dump(desire, file)
+        os.replace(self.folder / "desire.new", self.folder / "desire.json")
         runs = sorted(self.folder.parent.iterdir(), key=lambda path: int(path.name))
         for old in runs[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def forbid(self) -> bool:
+        """Whether it had not begun; then it never will."""
+        try:
+            (self.folder / "started").mkdir()
+        except OSError:
+            return not self.folder.exists()
+        return True
 
     def begin(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
         """Start the runner, unless it ran already."""
@@ -55,16 +66,18 @@ class Run:
 
     def state(self) -> Literal["new", "running", "ended", "cut off"]:
         """How far it got. `cut off`: it began, and neither lives nor left an exit code."""
+        runner = self._runner()
+        if runner:
+            shell.reap(runner.pid)  # where it is a child of ours
         if (self.folder / "code").exists():
             return "ended"
         try:
             began_at = (self.folder / "started").stat().st_mtime
         except FileNotFoundError:
             return "new"
-        runner = self._runner()
         if runner is None:
             return "running" if abs(time.time() - began_at) < _BEGIN_WITHIN_S else "cut off"
-        if shell.alive(runner):
+        if shell.alive(runner) or (runner.boot_id == shell.boot_id() and _group_lives(runner.pid)):
             return "running"
         # It may have ended between the first look and this one.
         return "ended" if (self.folder / "code").exists() else "cut off"
@@ -104,6 +117,17 @@ class Run:
             return shell.Process(int(pid), boot_id, int(rest.rsplit(")", 1)[1].split()[19]))
         except (FileNotFoundError, ValueError, IndexError):
             return None
+
+
+def _group_lives(group: int) -> bool:
+    """Whether what the runner started outlives it: then nothing is started beside it."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _tail(path: Path) -> str:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from penstock import shell
 from penstock.core.target import (
     Artifact,
     Capabilities,
@@ -28,14 +23,13 @@ from penstock.core.target import (
 )
 from penstock.errors import PenstockError, Refused
 from penstock.providers.command import contract
-from penstock.providers.command.contract import Said, Shares
+from penstock.providers.command.commands import Commands
+from penstock.providers.command.contract import Said, Shares, some, wanted
 from penstock.providers.command.memory import Memory, Place
 from penstock.providers.command.run import Run
 
-LOOK_S = 7.0  # how long `observe`, `preview` and `testimony` may take: every call of the port ends within ten
 WAIT_S = 1.0  # how long one call waits for a run, so that its caller can hear orders
 BLIND = "there is no `observe`: changes made by others cannot be seen"
-_VARIABLE = re.compile(r"\$(PENSTOCK_[A-Z_]+)")
 
 
 class CommandTarget:
@@ -59,8 +53,7 @@ class CommandTarget:
     ) -> None:
         self._section = section
         self._place = Place(Path(folder), service, environment)
-        self._paths = paths
-        self._checkout = checkout
+        self._commands = Commands(section, self._place, paths, checkout)
 
     def capabilities(self) -> Capabilities:
         """What the section declares. The fence is ours; without `observe` nothing but replacing is left.
@@ -100,15 +93,14 @@ class CommandTarget:
         blind = () if self._section.observe else (BLIND,)
         if self._section.preview:
             key = f"{self._key(memory)}-preview"
-            done = self._ask("preview", change.desired, key)
-            preview = contract.read_preview(done.out)
+            preview = contract.read_preview(self._commands.ask("preview", change.desired, key))
             return replace(preview, summary=(*preview.summary, *blind))
-        name = self._command_for(memory, change.desired, self._look(memory))
+        command = self._command_for(memory, change.desired, self._look(memory))
         units = [
-            f"{unit}: placed {_some(wanted.placed)}, split {_some(wanted.split)}"
-            for unit, wanted in sorted(change.desired.units.items())
+            f"{name}: placed {some(unit.placed)}, split {some(unit.split)}"
+            for name, unit in sorted(change.desired.units.items())
         ]
-        return Preview((f"runs `{' '.join(self._argv(name, {}))}`", *units, *blind))
+        return Preview((f"runs `{' '.join(self._commands.argv(command, {}))}`", *units, *blind))
 
     def converge(self, desired: Desired, handle: str | None = None) -> Progress:  # noqa: ARG002
         """Put the desire in force, run what brings it about, and wait a moment; the run goes on without us.
@@ -122,11 +114,14 @@ class CommandTarget:
             self._refuse_lower(memory, said, desired)
             memory, waits = self._put(memory, said, desired)
             progress = waits or self._go_on(memory, said, desired)
-        if progress.state == "working" and not waits:
-            self._run(self._read()).wait(min(WAIT_S, progress.retry_after_s))
-        if said is None and progress.state == "working" and not waits:
-            return self._progress(self._read(), None, desired)
-        return progress
+        if waits or progress.state != "working":
+            return progress
+        run = self._run(self._read())
+        run.wait(WAIT_S)
+        if run.state() != "ended":
+            return progress
+        # What came of it is for the next look to say; without `observe` there is nothing to look at.
+        return replace(progress, retry_after_s=0.05) if said else self._progress(self._read(), None, desired)
 
     def reach(self, unit: str, revision: str) -> Reach | None:  # noqa: ARG002
         """Nowhere: the commands do not say."""
@@ -136,11 +131,12 @@ class CommandTarget:
         """What `testimony` prints of a revision, and what the last run said."""
         memory = self._read()
         kept = []
-        wanted = memory.revisions.get(revision)
-        if self._section.testimony and wanted:
-            desired = Desired(memory.fence, {}, {revision: wanted}, preview=revision)
-            done = self._ask("testimony", desired, f"{self._key(memory)}-testimony", about=wanted)
-            kept.append(Evidence("testimony.log", "text/x-log", done.out))
+        known = memory.revisions.get(revision)
+        if self._section.testimony and known:
+            unit = UnitDesire({revision: 1})  # so that the command is told which revision is meant
+            desired = Desired(memory.fence, {"testimony": unit}, {revision: known})
+            text = self._commands.ask("testimony", desired, f"{self._key(memory)}-testimony", known)
+            kept.append(Evidence("testimony.log", "text/x-log", text))
         if memory.has_run and memory.desired and revision in memory.desired.revisions:
             kept.append(Evidence(f"{memory.command}.log", "text/x-log", self._run(memory).log()))
         return kept
@@ -166,13 +162,11 @@ class CommandTarget:
     def _put(self, memory: Memory, said: Said | None, desired: Desired) -> tuple[Memory, Progress | None]:
         """The memory with this desire in force, or why that must wait."""
         again = memory.desired is not None and desired.fence.release > memory.desired.fence.release
-        is_old = memory.desired is not None and _same(memory.desired, desired)
+        is_old = memory.desired is not None and wanted(memory.desired) == wanted(desired)
         memory = replace(memory, fence=max(memory.fence, desired.fence))
         if is_old and not (again and self._has_failed(memory, said)):
-            kept = replace(desired, expecting=None)
-            memory = replace(memory, desired=replace(kept, way_back=desired.way_back))
-            self._place.write(memory)
-            return memory, None
+            self._place.write(replace(memory, desired=replace(desired, expecting=None)))
+            return self._read(), None
         if not self._is_free(memory):
             self._place.write(memory)
             left_s = max(0.0, self._section.within_s - (memory.began.elapsed_s() if memory.began else 0.0))
@@ -190,10 +184,12 @@ class CommandTarget:
     def _go_on(self, memory: Memory, said: Said | None, desired: Desired) -> Progress:
         """How far it got; starts the command where it is to be started (again)."""
         progress = self._progress(memory, said, desired)
+        if progress.state == "done":
+            self._place.write(replace(memory, began=None))
         if progress.state != "working":
             return progress
         run, state = self._run(memory), self._run(memory).state() if memory.has_run else "cut off"
-        if memory.began and memory.began.elapsed_s() > self._section.within_s:
+        if self._is_late(memory):
             run.end()
             return Progress("failed", f"not done within {self._section.within_s:g} s: {progress.reason}")
         if state == "new":
@@ -203,14 +199,16 @@ class CommandTarget:
             return replace(progress, retry_after_s=WAIT_S, handle=f"run-{memory.run}")
         return progress
 
+    def _is_late(self, memory: Memory) -> bool:
+        return memory.began is not None and memory.began.elapsed_s() > self._section.within_s
+
     def _progress(self, memory: Memory, said: Said | None, desired: Desired) -> Progress:
         """What the world and the last run come to."""
         handle = f"run-{memory.run}"
         state = self._run(memory).state() if memory.has_run else "cut off"
         if state in ("new", "running"):
             return Progress("working", f"`{memory.command}` runs", WAIT_S, handle)
-        serving, placed = self._truth(memory, said)
-        if said and said.settled and _wanted(desired) == (serving, placed):
+        if said and said.settled and self._truth(memory, said) == wanted(desired):
             return Progress("done", handle=handle)
         if state == "cut off":
             return Progress("working", f"`{memory.command}` is to be run", 0.0, handle)
@@ -220,43 +218,43 @@ class CommandTarget:
             return Progress("failed", f"{error.where}: {error.what}; {error.next}", handle=handle)
         if told.state != "done" or said is None:
             return replace(told, handle=handle)
-        return Progress(
-            "working", f"`{memory.command}` ended, and `observe` says {serving} of {placed}", 2.0, handle
-        )
+        serving, placed = self._truth(memory, said)
+        what = f"`{memory.command}` ended, and `observe` says: traffic {serving}, placed {placed}"
+        return Progress("working", what, 2.0, handle)
 
     def _start(self, memory: Memory) -> Memory:
         """A new run; that it runs is written down before it does."""
         memory = memory.running()
         self._place.write(memory)
-        assert memory.desired is not None, "a run is of a desire"
-        handle = f"run-{memory.run}"
-        document = contract.as_json(memory.desired, self._place.service, self._place.environment, handle)
-        self._run(memory).prepare(document)
         self._begin(memory)
         return memory
 
     def _begin(self, memory: Memory) -> None:
         assert memory.desired is not None, "a run is of a desire"
+        place, handle = self._place, f"run-{memory.run}"
+        self._run(memory).prepare(contract.as_json(memory.desired, place.service, place.environment, handle))
         main = contract.main_revision(memory.desired) or self._last(memory)
-        said = self._variables(memory.desired, self._key(memory))
-        self._run(memory).begin(self._argv(memory.command, said), self._cwd(main), self._env(main, said))
+        said = self._commands.variables(memory.desired, self._key(memory))
+        argv, env = self._commands.argv(memory.command, said), self._commands.env(main, said)
+        self._run(memory).begin(argv, self._commands.cwd(main), env)
 
     def _is_free(self, memory: Memory) -> bool:
-        """Whether no run is under way, once those that may be cut short are."""
-        if not memory.has_run or self._run(memory).state() not in ("new", "running"):
+        """Whether no run is under way, once those are ended that may be cut short, or are over their time."""
+        run = self._run(memory)
+        if not memory.has_run or run.forbid() or run.state() != "running":
             return True
-        if not self.capabilities().cancel:
+        if not self.capabilities().cancel and not self._is_late(memory):
             return False
-        self._run(memory).end()
-        return self._run(memory).state() != "running"
+        run.end()
+        return run.state() != "running"
 
     def _command_for(self, memory: Memory, desired: Desired, said: Said | None) -> str:
         """`back` for the way back that was laid, `shift` where only the split changes, else `converge`."""
         back = memory.desired.way_back if memory.desired else None
-        if self._section.back and back and _wanted(back) == _wanted(desired):
+        if self._section.back and back and wanted(back) == wanted(desired):
             return "back"
         _, placed = self._truth(memory, said)
-        return "shift" if self._section.shift and placed and placed == _wanted(desired)[1] else "converge"
+        return "shift" if self._section.shift and placed and placed == wanted(desired)[1] else "converge"
 
     def _came_true(self, memory: Memory, said: Said | None) -> bool:
         """Whether the desire in force is what there is; before the first one nothing is missing."""
@@ -280,13 +278,13 @@ class CommandTarget:
         last = memory.before
         if memory.desired and memory.has_run and self._progress(memory, None, memory.desired).state == "done":
             last = memory.desired
-        return _wanted(last) if last else ({}, {})
+        return wanted(last) if last else ({}, {})
 
     def _everywhere(self, memory: Memory, revision: str) -> tuple[Shares, Shares]:
         """What the short answer `revision` stands for: every unit that we know of, at the capacity last wanted."""
         for desired in (memory.desired, memory.before):
             if desired and revision and desired.placed() == {revision}:
-                return _wanted(desired)
+                return wanted(desired)
         known = memory.revisions.get(revision)
         if known is None:
             return {}, {}
@@ -296,7 +294,7 @@ class CommandTarget:
             )
             for name, unit in known.units.items()
         }
-        return _wanted(Desired(memory.fence, units))
+        return wanted(Desired(memory.fence, units))
 
     # Refusing
 
@@ -319,10 +317,10 @@ class CommandTarget:
         can = self.capabilities()
         most = {"1": 1, "2": 2, "many": 1000}[can.coexist]
         for name, unit in desired.units.items():
-            if len(_some(unit.placed)) > most:
-                what = f"{name}: {len(_some(unit.placed))} revisions, and {can.coexist} may be there at once"
+            if len(some(unit.placed)) > most:
+                what = f"{name}: {len(some(unit.placed))} revisions, and {can.coexist} may be there at once"
                 raise Refused("coexist", what, str(self._place.root))
-            if can.split == "none" and len(_some(unit.split)) > 1:
+            if can.split == "none" and len(some(unit.split)) > 1:
                 raise Refused("split", f"{name}: the commands declare no split", str(self._place.root))
 
     # Asking
@@ -333,61 +331,8 @@ class CommandTarget:
             return None
         desired = memory.desired or Desired(Fence(0), {})
         return contract.read_observed(
-            self._ask("observe", desired, self._key(memory), self._last(memory)).out
+            self._commands.ask("observe", desired, self._key(memory), self._last(memory))
         )
-
-    def _ask(self, name: str, desired: Desired, key: str, about: Revision | None = None) -> shell.Completed:
-        """Run a command that only looks; a PenstockError `command` when it fails."""
-        main = about or contract.main_revision(desired)
-        said = self._variables(desired, key)
-        if name == "testimony" and about:
-            said |= {"PENSTOCK_REVISION": about.id, "PENSTOCK_COMMIT": about.commit}
-        document = contract.as_json(desired, self._place.service, self._place.environment, "")
-        done = shell.run(
-            self._argv(name, said), cwd=self._cwd(main), env=self._env(main, said),
-            timeout_s=min(LOOK_S, self._section.within_s), stdin=json.dumps(document),
-        )  # fmt: skip
-        if done.ok:
-            return done
-        how = f"took longer than {LOOK_S:g} s" if done.timed_out else f"ended with exit code {done.code}"
-        last = "\n".join((done.err or done.out).strip().splitlines()[-5:])
-        raise PenstockError(
-            "command", f"`{name}` {how}", " ".join(done.argv), last, "run it yourself, and mend it"
-        )
-
-    def _argv(self, name: str, said: Mapping[str, str]) -> list[str]:
-        """The words, $PENSTOCK_… filled in: never a secret, for everybody on the machine may read them."""
-        command = getattr(self._section, name)
-        if getattr(command, "sh", None) is not None:
-            return list(command.argv())
-        return [_VARIABLE.sub(lambda found: said.get(found[1], found[0]), word) for word in command.argv()]
-
-    def _variables(self, desired: Desired, key: str) -> dict[str, str]:
-        return contract.variables(desired, self._place.service, self._place.environment, key)
-
-    def _env(self, main: Revision | None, said: Mapping[str, str]) -> dict[str, str]:
-        """Our own environment without what is Penstock's, the secrets that are seen, and what the commands are told."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-        path = [*(self._paths(main.artifact) if main else []), ours.get("PATH", os.defpath)]
-        return {**ours, "PATH": ":".join(path), **self._secrets(main), **said}
-
-    def _secrets(self, main: Revision | None) -> dict[str, str]:
-        if not main or not main.secrets:
-            return {}
-        try:
-            values = json.loads(Path(main.secrets).read_text())
-        except (OSError, ValueError) as error:
-            raise PenstockError("secrets", "the revision's secrets cannot be read", main.secrets) from error
-        sees = self._section.sees
-        return {n: v for n, v in values.items() if sees is None or any(fnmatchcase(n, glob) for glob in sees)}
-
-    def _cwd(self, main: Revision | None) -> Path:
-        folder = Path(main.artifact.locator) if main and main.artifact.kind == "folder" else None
-        for place in (folder, self._checkout):
-            if place and place.is_dir():
-                return place
-        self._place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._place.root
 
     def _last(self, memory: Memory) -> Revision | None:
         """The revision in whose folder `observe` runs: of the desire in force, else of the one before."""
@@ -405,21 +350,3 @@ class CommandTarget:
 
 def _token(memory: Memory, said: Said | None) -> str:
     return f"{memory.generation}-{said.mark}" if said else str(memory.generation)
-
-
-def _same(one: Desired, other: Desired) -> bool:
-    """Whether two desires come to the same, whoever wants them and why."""
-    return (
-        _wanted(one) == _wanted(other) and one.preview in (other.preview, *other.placed(), None) is not False
-    )
-
-
-def _wanted(desired: Desired) -> tuple[Shares, Shares]:
-    """Traffic and capacity that a desire asks for, without what is zero or empty."""
-    split = {name: _some(unit.split) for name, unit in desired.units.items()}
-    placed = {name: _some(unit.placed) for name, unit in desired.units.items()}
-    return {n: s for n, s in split.items() if s}, {n: p for n, p in placed.items() if p}
-
-
-def _some(shares: Mapping[str, int]) -> dict[str, int]:
-    return {revision: share for revision, share in shares.items() if share}

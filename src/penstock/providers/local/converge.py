@@ -32,25 +32,39 @@ class Standing:
     reason: str = ""
 
 
-def may_shift(wanted: Wanted, unit: str, copies: list[Copy], current: Mapping[str, int]) -> bool:
-    """Whether a unit's split may be put in force now.
+def may_shift(wanted: Wanted, copies: list[Copy], splits: Mapping[str, Mapping[str, int]]) -> bool:
+    """Whether the splits may be put in force now; `splits` are those that are.
 
-    Every revision with a weight has all its instances started and ready for `min_ready_s`, and Envoy sees one at
-    least. An instance that has been ready before and is down for the moment is not waited for: going back must not
-    hang on it. Where the split in force serves nobody, one ready instance of each is enough.
+    Every arm has all its instances started and ready for `min_ready_s`, and Envoy sees one at least of each that is
+    to get traffic. An instance that has been ready before and is down for the moment is not waited for: going back
+    must not hang on it. Where a split in force serves nobody, one ready instance of each revision is enough.
     """
-    serves_nobody = bool(current) and not any(_ready(copies, (unit, r)) for r, weight in current.items() if weight)
-    for revision, weight in wanted.units[unit].split.items():
-        if not weight:
-            continue
-        mine = [copy for copy in copies if copy.arm == (unit, revision) and not copy.is_leaving]
-        if not any(copy.ready_s is not None and copy.is_seen for copy in mine):
-            return False
-        if serves_nobody:
-            continue
-        if len(mine) < wanted.count((unit, revision)) or not all(_stands(c, wanted.min_ready_s) for c in mine):
-            return False
-    return True
+    serving = [(u, r) for u, unit in wanted.units.items() for r, weight in unit.split.items() if weight]
+    if not all(_is_reachable(copies, arm) for arm in serving):
+        return False
+    return all(_is_whole(wanted, copies, arm) for arm in wanted.arms()) or _serves_nobody(copies, splits)
+
+
+def may_retire(wanted: Wanted, copies: list[Copy], splits: Mapping[str, Mapping[str, int]]) -> bool:
+    """Whether what is not placed any more may go: everything else is there, and the splits are in force."""
+    in_force = all(dict(unit.split) == dict(splits.get(name, {})) for name, unit in wanted.units.items())
+    return in_force and all(_is_whole(wanted, copies, arm) for arm in wanted.arms())
+
+
+def _is_reachable(copies: list[Copy], arm: Arm) -> bool:
+    return any(c.arm == arm and c.ready_s is not None and c.is_seen and not c.is_leaving for c in copies)
+
+
+def _is_whole(wanted: Wanted, copies: list[Copy], arm: Arm) -> bool:
+    mine = [copy for copy in copies if copy.arm == arm and not copy.is_leaving]
+    return len(mine) >= wanted.count(arm) and all(_stands(copy, wanted.min_ready_s) for copy in mine)
+
+
+def _serves_nobody(copies: list[Copy], splits: Mapping[str, Mapping[str, int]]) -> bool:
+    return any(
+        split and not any(_ready(copies, (unit, revision)) for revision, weight in split.items() if weight)
+        for unit, split in splits.items()
+    )
 
 
 def _stands(copy: Copy, min_ready_s: float) -> bool:
@@ -93,7 +107,7 @@ def _waits(wanted: Wanted, arm: Arm, copies: list[Copy], splits: Mapping[str, Ma
         return f"{unit} {revision}: {ready} of {wanted.count(arm)} ready{trouble}"
     if not is_in_force and not all(_stands(copy, wanted.min_ready_s) for copy in mine):
         return f"{unit} {revision}: all ready, but not for {wanted.min_ready_s:g} s yet"
-    if not is_in_force and wanted.units[unit].split.get(revision) and not any(copy.is_seen for copy in mine):
+    if wanted.takes_traffic(unit) and not any(copy.is_seen for copy in mine):
         return f"{unit} {revision}: ready, but not for Envoy yet"
     return ""
 

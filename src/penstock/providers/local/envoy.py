@@ -182,9 +182,14 @@ class Envoy:
         path = self._folder.envoy / "eds" / f"{routes.cluster_name(arm)}.json"
         self._write(path, [routes.endpoints(arm, ports)])
 
-    def write_routes(self, unit: str, table: Mapping[str, Any]) -> None:
-        """Where a unit's requests go."""
-        self._write(self._routes_file(unit), [table])
+    def write_routes(self, unit: str, table: Mapping[str, Any]) -> bool:
+        """Where a unit's requests go; True when that changed."""
+        return self._write(self._routes_file(unit), [table])
+
+    def remove_routes(self, unit: str) -> None:
+        """A unit has no clients any more."""
+        self._versions.pop(self._routes_file(unit), None)
+        self._routes_file(unit).unlink(missing_ok=True)
 
     def forget(self, arms: set[Arm]) -> None:
         """Remove the endpoint files of arms that are no more."""
@@ -226,14 +231,16 @@ class Envoy:
     def _routes_file(self, unit: str) -> Path:
         return self._folder.envoy / "rds" / f"{unit}.json"
 
-    def _write(self, path: Path, resources: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, path: Path, resources: Sequence[Mapping[str, Any]]) -> bool:
         text, version = routes.response(resources)
         if path not in self._versions:
             with suppress(OSError, ValueError):
                 self._versions[path] = str(json.loads(path.read_bytes())["version_info"])
-        if self._versions.get(path) != version:
-            self._essential(path, text)
-            self._versions[path] = version
+        if self._versions.get(path) == version:
+            return False
+        self._essential(path, text)
+        self._versions[path] = version
+        return True
 
     def _essential(self, path: Path, text: str) -> None:
         """Write what traffic depends on; on a full disk the space set aside is given up for it."""

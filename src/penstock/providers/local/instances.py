@@ -45,6 +45,7 @@ class Instance:
     since: float = field(default_factory=time.time)
     asked_since: float = field(default_factory=time.time)
     is_proven: bool = False
+    is_seen: bool = False
     ready_at: float | None = None
     health: str = ""
     failures: int = 0
@@ -93,7 +94,7 @@ class Instance:
             "id": self.id, "unit": self.unit, "revision": self.revision, "pid": process.pid,
             "boot_id": process.boot_id, "start_ticks": process.start_ticks, "port": self.port,
             "restarts": self.restarts, "asked_since": self.asked_since, "is_proven": self.is_proven,
-            "is_stopping": self.state == "stopping",
+            "ready_since": self.since if self.is_ready else None, "is_stopping": self.state == "stopping",
         }  # fmt: skip
 
     def told(self) -> dict[str, Any]:
@@ -153,6 +154,10 @@ class Instances:
         instance.port, instance.restarts = int(record["port"]), int(record.get("restarts", 0))
         instance.asked_since = float(record.get("asked_since", time.time()))
         instance.is_proven = bool(record.get("is_proven"))
+        if record.get("ready_since"):  # ready until its health says otherwise: nobody loses traffic by our coming
+            instance.since = float(record["ready_since"])
+            instance.ready_at = time.monotonic() - max(0.0, time.time() - instance.since)
+            instance.state = "ready"
         if record.get("is_stopping"):
             instance.state, instance.stop_until = "stopping", time.monotonic()
         self._take(instance)
@@ -188,7 +193,8 @@ class Instances:
     def start_due(self, wanted: Wanted) -> None:
         """Start every instance that has no process and whose time has come."""
         for instance in self:
-            if instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at:
+            is_due = instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at
+            if is_due and wanted.count(instance.arm):
                 try:
                     self._start(instance, wanted)
                 except (PenstockError, OSError) as error:
@@ -211,6 +217,7 @@ class Instances:
             self._ports.give_back(port)
             raise
         instance.process, instance.port, instance.handle = process, port, processes.watch(process)
+        instance.is_seen = False
         instance.failures, instance.ready_at, instance.trouble, instance.ask_at = 0, None, "", 0.0
         instance.become("starting")
         self._log(f"started {instance.id}, process {process.pid}, port {port}")
@@ -348,9 +355,8 @@ class Instances:
             if not instance.is_ready:
                 instance.ready_at = time.monotonic()
                 instance.become("ready")
-                self._log(f"{instance.id} is ready")
-            if not instance.is_proven:
                 instance.is_proven = True
+                self._log(f"{instance.id} is ready")
                 self._changed()
             return
         instance.failures += 1

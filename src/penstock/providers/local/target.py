@@ -174,7 +174,8 @@ class LocalTarget:
     def _as_keeper_reads(self, desired: Desired, origin: str = "release") -> dict[str, Any]:
         section = self._section
         placed = desired.placed()
-        serving = {name for name, unit in desired.units.items() if unit.split}
+        takes = {n for r in desired.revisions.values() for n, unit in r.units.items() if unit.traffic}
+        serving = {name for name, unit in desired.units.items() if name in takes and any(unit.placed.values())}
         return {
             "format": 1,
             "fence": [desired.fence.release, desired.fence.epoch],
