@@ -182,8 +182,10 @@ def test_every_wait_ends(answer: Any, start: Start, request_for: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"], ids=["none", "nonsense", "cut"]
-)  # fmt: skip
+    "answer",
+    [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"],
+    ids=["none", "nonsense", "cut"],
+)
 def test_a_broken_answer_fails(answer: bytes, start: Start, request_for: Make) -> None:
     """No answer, no HTTP, or a body cut midway: the revision is bad."""
     service = start(lambda out, _: out.write(answer))

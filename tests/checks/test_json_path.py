@@ -57,9 +57,19 @@ def test_a_path_finds_or_says_why_not(data: Any, steps: list[str | int]) -> None
 
 @pytest.mark.parametrize(
     ("path", "rest"),
-    [("a..b", "..b"), (".a", ".a"), ("$.a", "$.a"), ("a[x]", "[x]"), ("a[-1]", "[-1]"), ("a[01]", "[01]"), ("a b", " b"),
-     ("a.", "."), ("a[0]b", "b"), ('a["b]', '["b]')],
-)  # fmt: skip
+    [
+        ("a..b", "..b"),
+        (".a", ".a"),
+        ("$.a", "$.a"),
+        ("a[x]", "[x]"),
+        ("a[-1]", "[-1]"),
+        ("a[01]", "[01]"),
+        ("a b", " b"),
+        ("a.", "."),
+        ("a[0]b", "b"),
+        ('a["b]', '["b]'),
+    ],
+)
 def test_what_is_no_path_is_refused(path: str, rest: str) -> None:
     """The error says from where on it is no path."""
     with pytest.raises(ValueError, match="is no path from") as refused:

@@ -14,7 +14,7 @@ class TestFake(TargetConformance):
     """Everything can be done."""
 
     capabilities = EVERYTHING
-    units = {"web": True, "jobs": False}
+    units = {"web": True, "jobs": False}  # noqa: RUF012
     start_within_s = 5.0
 
     def make(self) -> Target:

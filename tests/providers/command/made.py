@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.core.target import Artifact, Capabilities, Desired, Fence, Revision, Unit, UnitDesire
@@ -28,7 +28,7 @@ class Section:
     testimony: Command | None = None
     sees: tuple[str, ...] | None = None
     within_s: float = 20.0
-    can: Capabilities = Capabilities()
+    can: Capabilities = field(default_factory=Capabilities)
 
     def declared(self) -> Capabilities:
         """As declared."""

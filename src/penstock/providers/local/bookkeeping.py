@@ -34,6 +34,7 @@ class Bookkeeping:
         self._pending: tuple[int, float, dict[str, dict[str, int]]] | None = None
         self._slept_s = _asleep_s()
         self._size = -1
+        self._folded_at = 0.0
         self.split_applied_at: float | None = None
         self.trouble = ""
 
@@ -69,7 +70,7 @@ class Bookkeeping:
         told = {unit: dict(split) for unit, split in splits.items() if split}
         try:
             readings = self._open()
-            if not told or (readings.era and readings.last_split() == told):
+            if not told or (readings.era and readings.last_split == told):
                 return
             now = time.time()
             era = readings.begin_era(generation, now + _ON_ITS_WAY_S, told)
@@ -132,8 +133,6 @@ class Bookkeeping:
         if self._envoy.is_live and readings.rotate_if_large():
             self._envoy.reopen_logs()
             readings.reopened()
-
-    _folded_at = 0.0
 
     def _folded_lately(self) -> bool:
         return time.monotonic() - self._folded_at < _IDLE_FOLD_EVERY_S

@@ -23,8 +23,9 @@ class Health:
 def judge(status: int, body: bytes | str, expected_version: str | None) -> Health:
     """Judge an answer of 200 or 503, whose JSON may hold status, version, timestamp, uptime and checks (or services).
 
-    A plain 200 is well. A version that is named must be the expected one; of two git hashes the shorter, of at least
-    seven characters, must begin the longer. `expected_version` None or empty: any version will do.
+    A plain 200 is well. A version that is named must be one of the expected (a revision has several names: tag, commit,
+    id; separated by spaces); of two git hashes the shorter, of at least seven characters, must begin the longer.
+    `expected_version` None or empty: any version will do.
     """
     data = _map(body)
     if status != 200:
@@ -33,15 +34,16 @@ def judge(status: int, body: bytes | str, expected_version: str | None) -> Healt
     if isinstance(said, str) and said.lower() not in _WELL:
         return Health(False, _short(f"answered 200 with status `{said}`{_troubles(data)}"))
     version = data.get("version")
-    if version is not None and expected_version and not same_version(str(version), expected_version):
-        sentence = f"version `{version}` instead of `{expected_version}`"
+    names = (expected_version or "").split()
+    if version is not None and names and not any(same_version(str(version), name) for name in names):
+        sentence = f"version `{version}` instead of `{names[0]}`"
         return Health(False, _short(f"somebody else answers on the port, or another version: {sentence}"))
     return Health(True, "ok")
 
 
 def same_version(one: str, other: str) -> bool:
-    """Whether two versions are one: equal, or git hashes of which one begins the other."""
-    if one == other:
+    """Whether two versions are one: equal but for a leading v, or git hashes of which one begins the other."""
+    if one.removeprefix("v") == other.removeprefix("v"):
         return True
     shorter, longer = sorted((one.lower(), other.lower()), key=len)
     return bool(_HASH.fullmatch(shorter) and _HASH.fullmatch(longer)) and longer.startswith(shorter)

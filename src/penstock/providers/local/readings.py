@@ -17,7 +17,7 @@ from penstock.providers.local.paths import Folder
 
 OPEN_S = 2  # a second is closed this long after it ended
 _CHUNK = 1 << 20
-_ROTATE_AT = 64 << 20
+_ROTATE_AT = int(os.environ.get("PENSTOCK_ROTATE_AT_BYTES", 64 << 20))
 _OLD_S = 86_400
 _FORGET_S = 60 * 86_400
 _REOPENED_AFTER_S = 2.0
@@ -61,6 +61,8 @@ class Readings:
         self._db.executescript(_TABLES)
         self._reopened_at = time.monotonic()
         self._eras = self._read_eras()
+        row = self._db.execute("SELECT split FROM eras ORDER BY rowid DESC LIMIT 1").fetchone()
+        self.last_split: dict[str, dict[str, int]] = json.loads(row[0]) if row else {}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -72,11 +74,6 @@ class Readings:
     def era(self) -> int:
         """The era that is on; 0 while a split is changing, or before the first."""
         return self._eras.begins[-1][1] if self._eras.begins else 0
-
-    def last_split(self) -> dict[str, dict[str, int]]:
-        """The split of the era that is on."""
-        row = self._db.execute("SELECT split FROM eras ORDER BY rowid DESC LIMIT 1").fetchone()
-        return dict(json.loads(row[0])) if row else {}
 
     def begin_change(self, generation: int, split: Mapping[str, Any]) -> None:
         """From now on the split is changing: era 0."""
@@ -92,6 +89,7 @@ class Readings:
     def _begin(self, era: int, generation: int, from_s: float, split: Mapping[str, Any]) -> None:
         self._db.execute("INSERT INTO eras VALUES (?, ?, ?, ?)", (era, generation, from_s, json.dumps(split)))
         self._eras = self._read_eras()
+        self.last_split = {unit: dict(weights) for unit, weights in split.items()}
 
     def _read_eras(self) -> Eras:
         rows = self._db.execute(f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}").fetchall()

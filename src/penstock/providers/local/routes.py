@@ -102,7 +102,12 @@ def cluster(arm: Arm, health: Health | None, folder: Path) -> dict[str, Any]:
         "connect_timeout": "1s",
         "eds_cluster_config": {"eds_config": _file(folder / "eds" / f"{name}.json")},
         "ignore_health_on_host_removal": True,
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 0},
+            # By default Envoy merges changes of health and tells its serving threads up to a second later, while its
+            # admin interface says `healthy` at once: a split moved in that second answers 503.
+            "update_merge_window": "0s",
+        },
         "circuit_breakers": {"thresholds": [dict.fromkeys(limits, _PLENTY)]},
         "typed_extension_protocol_options": {kind: options},
         "health_checks": [_health_check(health)],

@@ -199,7 +199,7 @@ class LocalTarget:
 
     def _runnable(self, revision: Revision) -> dict[str, Any]:
         return {
-            "version": revision.version,
+            "version": " ".join(dict.fromkeys([revision.version, revision.commit, revision.id])),
             "folder": revision.artifact.locator,
             "path": self._paths(revision.artifact),
             "secrets_file": revision.secrets or None,

@@ -1,0 +1,70 @@
+"""What the keeper counted is what the client sent."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+
+from penstock.testing.load import Load
+from tests.providers.local.kept import Kept
+
+
+def test_readings_count_what_the_client_counted(kept: Kept) -> None:
+    """Good ones, 5xx, hung ones whose client left, bodies cut short: each once; who leaves early, and previews, never."""
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 500, "r2": 500}, preview="r2")
+    time.sleep(0.3)
+    for _ in range(30):
+        kept.get()
+    for _ in range(4):
+        kept.get("/?status=500")
+        kept.get("/?status=404")
+        kept.get(x_penstock_preview="r2")
+    for path, timeout_s in (("/?wait_s=3", 1.3), ("/?wait_s=3", 1.3), ("/?wait_s=3", 0.3), ("/cut", 5)):
+        with suppress(Exception):
+            kept.get(path, timeout_s=timeout_s)
+    kept.folded(time.time())
+    rows = kept.rows("SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings")
+    assert [(30 + 8 + 2 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
+
+
+def test_no_request_is_lost_or_counted_twice_when_keepers_die(kept: Kept) -> None:
+    """Killed again and again while it folds, the sum is the client's."""
+    kept.settled({"r1": 1}, {"r1": 1000})
+    time.sleep(0.3)
+    running = Load(f"http://127.0.0.1:{kept.port}", rps=200, connections=8).start()
+    for _ in range(4):
+        time.sleep(0.7)
+        kept.end_keeper()
+        kept.start()
+    summary = running.stop()
+    kept.folded(time.time())
+    assert [(summary.requests, 0)] == kept.rows("SELECT sum(requests), sum(errors) FROM readings")
+    assert 0 == summary.failed
+
+
+def test_the_log_is_rotated_without_loss(kept: Kept, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """A log put aside while requests come is read to its end, and removed."""
+    monkeypatch.setenv("PENSTOCK_ROTATE_AT_BYTES", "20000")
+    kept.settled({"r1": 1}, {"r1": 1000})
+    inode = kept.folder.access_log.stat().st_ino
+    running = Load(f"http://127.0.0.1:{kept.port}", rps=200, connections=8).start()
+    time.sleep(4)
+    summary = running.stop()
+    kept.folded(time.time())
+    assert inode != kept.folder.access_log.stat().st_ino
+    assert [(summary.requests,)] == kept.rows("SELECT sum(requests) FROM readings")
+
+
+def test_a_hanging_instance_does_not_stop_the_keeper(kept: Kept) -> None:
+    """One that accepts and never answers is not ready; the others are kept meanwhile."""
+    with socket.socket():
+        kept.programs["r2"] = kept.program("r2")
+        kept.programs["r2"]["health"] = {"path": "/health?wait_s=30", "every_s": 0.2, "within_s": 1, "unhealthy_after": 3}
+        kept.settled({"r1": 1}, {"r1": 1000})
+        kept.want({"r1": 1, "r2": 1}, {"r1": 500, "r2": 500})
+        kept.until(lambda o: any(i["health"] == "no answer in time" for i in o["instances"]))
+        pid = kept.pids("r1")["web-r1-1"]
+        os.kill(pid, 9)
+        kept.until(lambda o: any(i["revision"] == "r1" and i["state"] == "ready" and i["pid"] != pid for i in o["instances"]))
