@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from pathlib import Path
 
 from penstock import shell
 from penstock.state import State
+
+_started: dict[Path, shell.Process] = {}  # by this process, so that it starts no second one meanwhile
 
 
 def lives(state: State) -> bool:
@@ -21,7 +24,11 @@ def lives(state: State) -> bool:
 
 
 def ensure(state: State) -> None:
-    """Start a worker if none lives. Two started at once are one: the second finds the lock taken, and ends."""
+    """Start a worker if none lives, and none that we started is just coming up."""
+    coming = _started.get(state.root)
+    if coming is not None and shell.reap(coming.pid) is None and shell.alive(coming):
+        return
     if not lives(state):
         env = {**os.environ, "PENSTOCK_STATE": str(state.root)}
-        shell.spawn([sys.executable, "-m", "penstock", "work"], state.worker_log, cwd="/", env=env)
+        argv = [sys.executable, "-m", "penstock", "work"]
+        _started[state.root] = shell.spawn(argv, state.worker_log, cwd="/", env=env)

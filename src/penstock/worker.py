@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from penstock import durable, shell
 from penstock.core import data
@@ -27,15 +28,14 @@ from penstock.worlds import world_of
 
 TICK_S = 0.2
 LINGER_S = 3.0
+LOCK_TRIES = 20
 EXIT_BROKEN = 70  # the journal or the records could not be written
 
 
 def work(state: State, linger_s: float = LINGER_S) -> int:
     """Run every release that is not over, until there is none. Exit code 0, or 70 when nothing could be written down."""
     lock = state.worker_lock.open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _is_ours(lock):
         return 0  # another worker lives; it will see every order
     store = Store(state.records)
     epoch = _lease(store)
@@ -47,6 +47,17 @@ def work(state: State, linger_s: float = LINGER_S) -> int:
     except (JournalError, StateError) as error:
         walker.abandon(error)
     return 0
+
+
+def _is_ours(lock: IO[str]) -> bool:
+    """Take the worker's lock. Whoever only asks whether a worker lives holds it for an instant: hence the tries."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.05)
+    return False
 
 
 class _Walker:

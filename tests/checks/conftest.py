@@ -20,7 +20,7 @@ PREVIEW = {"x-penstock-revision": "r2"}
 
 @dataclass
 class Service:
-    """Answers in turn; the last one again and again. An answer is a map, or a function that writes to the socket."""
+    """Answers in turn; the last one again and again. An answer is a map, or a function of the socket."""
 
     url: str = ""
     answers: list[Any] = field(default_factory=list)

@@ -40,12 +40,12 @@ def texts(outcome: Outcome) -> str:
         ({"run": "true"}, "passed", "`true` ended with 0"),
         ({"run": "false"}, "failed", "`false` ended with 1: it printed nothing"),
         ({"run": ["ls", "/no such"]}, "failed", "`ls '/no such'` ended with 2: "),
-        ({"run": {"sh": "echo a; echo b >&2; exit 3"}}, "failed", "`echo a; echo b >&2; exit 3` ended with 3: b"),
+        ({"run": {"sh": "echo a; echo b >&2; exit 3"}}, "failed", "`echo a; echo b >&2; exit 3` ended with 3"),
         ({"run": {"sh": "kill -SEGV $$"}}, "failed", "`kill -SEGV $$` was ended by SIGSEGV: "),
         ({"run": "no-such-program -q"}, "errored", "cannot run `no-such-program`: No such file or directory"),
         ({"run": {"sh": "no-such"}}, "errored", "`no-such` ended with 127: a command in it is not there"),
-        ({"run": {"sh": "/dev/null"}}, "errored", "`/dev/null` ended with 126: a command in it may not be executed"),
-        ({"run": "sleep 60", "within": "300ms"}, "errored", "`sleep 60` was not over after 0.3 s: it printed"),
+        ({"run": {"sh": "/dev/null"}}, "errored", "`/dev/null` ended with 126: a command in it may not be"),
+        ({"run": "sleep 60", "within": "300ms"}, "errored", "`sleep 60` was not over after 0.3 s: it"),
         ({"run": "echo $NOPE"}, "errored", "`$NOPE` is not known to this check"),
     ],
 )  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_log_that_cannot_be_written_is_an_error(request_for: Make, tmp_path: P
 
 
 def test_a_command_gets_its_environment_and_nothing_else(request_for: Make, monkeypatch: Any) -> None:
-    """The request's environment, the section's, the secrets, where to reach the revision: nothing of our own."""
+    """The request's environment, the section's, the secrets, and where the revision is: nothing of ours."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the operator")
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     outcome = run(
@@ -109,7 +109,7 @@ def test_names_in_words_are_filled_in(request_for: Make) -> None:
 
 @pytest.mark.parametrize("within", ["10s", "1s"])
 def test_no_secret_is_in_an_outcome(within: str, request_for: Make) -> None:
-    """What a command prints of its secrets is masked everywhere, however it ends."""
+    """What it prints of its secrets is masked everywhere, however it ends."""
     script = 'echo "a $TOKEN"; printf %s "$TOKEN" | base64; echo "last $TOKEN"; sleep $NAP; exit 1'
     section = {"run": {"sh": script}, "within": within, "env": {"NAP": "0" if within == "10s" else "60"}}
     outcome = run(request_for, section, secrets={"TOKEN": SECRET})
@@ -127,7 +127,7 @@ def test_a_secret_in_an_error_is_masked(request_for: Make) -> None:
 
 
 def test_the_log_file_is_private_and_whole(request_for: Make, tmp_path: Path) -> None:
-    """Output goes to the request's file, for its owner alone; an earlier try's output is no part of this one's."""
+    """Output goes to the request's file, for its owner alone; an earlier try's is no part of this one's."""
     log = tmp_path / "check.log"
     run(request_for, {"run": "echo first"}, log_file=str(log))
     outcome = run(request_for, {"run": "echo second"}, log_file=str(log))
@@ -172,7 +172,7 @@ def test_the_tail_begins_where_it_is_told(tmp_path: Path) -> None:
 
 
 def test_last_lines_are_readable() -> None:
-    """The sentence has the last line, the finding the last five, without colours and other control characters."""
+    """The sentence has the last line, the finding the last five, without colours and other control signs."""
     section = CommandSection.model_validate({"run": "pytest -q"})
     output = "".join(f"{n}\n" for n in range(9)) + "\x1b[31m1 failed\x1b[0m\r\n"
     outcome = judged(section, Ended(1, output, 2.0), "/srv/shop")

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.checks.json_path import filled, find, mismatch, parse, same, unmatchable, written
 
+UNTIMED = settings(deadline=None)  # the machine may be busy
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 JSON = st.recursive(
     SCALARS,
@@ -28,12 +29,14 @@ def leaves(data: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
         yield from leaves(one, (*steps, step))
 
 
+@UNTIMED
 @given(STEPS)
 def test_what_is_written_is_parsed_again(steps: list[str | int]) -> None:
     """`parse` is the inverse of `written`, for any key."""
     assert tuple(steps) == parse(written(steps))
 
 
+@UNTIMED
 @given(JSON)
 def test_every_value_has_a_path(data: Any) -> None:
     """Every value below the top of any JSON can be named, and is found by its name."""
@@ -42,6 +45,7 @@ def test_every_value_has_a_path(data: Any) -> None:
             assert value is find(data, written(steps))
 
 
+@UNTIMED
 @given(JSON, STEPS)
 def test_a_path_finds_or_says_why_not(data: Any, steps: list[str | int]) -> None:
     """A path leads to a value that is there, or is a LookupError that names it."""
@@ -94,6 +98,7 @@ def test_a_missing_value_says_how_far_the_path_led(path: str, said: str) -> None
     assert said == missed.value.args[0]
 
 
+@UNTIMED
 @given(JSON, JSON)
 def test_same_is_equality_of_json(one: Any, other: Any) -> None:
     """Every value is the same as itself; sameness has no direction; a boolean is never a number."""
@@ -104,6 +109,7 @@ def test_same_is_equality_of_json(one: Any, other: Any) -> None:
     assert same(1, 1.0)
 
 
+@UNTIMED
 @given(JSON)
 def test_every_value_is_of_exactly_one_kind(value: Any) -> None:
     """`is` parts all JSON in six kinds."""
@@ -152,6 +158,7 @@ def test_what_nothing_could_match_is_refused(want: Any, why: str) -> None:
     assert unmatchable(want).startswith(why)
 
 
+@UNTIMED
 @given(JSON.filter(lambda value: not (isinstance(value, dict) and {*value} & {"is", "contains", "matches"})))
 def test_a_value_stands_for_itself(value: Any) -> None:
     """Any JSON without a matcher's word is expected as it is."""

@@ -8,13 +8,14 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.core.finding import Finding, Outcome
 from penstock.core.masking import MASK, concealed, longest_spelling, mask, too_short
 from penstock.core.target import Evidence
 
+UNTIMED = settings(deadline=None)  # the machine may be busy
 SECRETS = st.text(min_size=4, max_size=40)
 TEXTS = st.text(max_size=80)
 SPELLINGS = {
@@ -35,6 +36,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
+@UNTIMED
 @given(value=SECRETS, before=TEXTS, after=TEXTS)
 @example("pa/ss w=rd?", "", "")
 @example("ключ\n\U0001f511", "", "")
@@ -49,6 +51,7 @@ def test_no_spelling_of_a_secret_survives(spelling: str, value: str, before: str
     assert MASK in masked
 
 
+@UNTIMED
 @given(st.lists(SECRETS, max_size=4), st.lists(TEXTS, max_size=4))
 @example(["***a", "b***"], ["***ab***"])
 @example(["abcd", "ab***cd"], ["ababcdcd"])
@@ -60,12 +63,14 @@ def test_masking_twice_is_masking_once(values: list[str], texts: list[str]) -> N
     assert [] == [value for value in values if value in once]
 
 
+@UNTIMED
 @given(st.lists(st.text("abcdef", min_size=4), max_size=3), st.text("ghijk ", max_size=60))
 def test_what_is_no_secret_stays(values: list[str], text: str) -> None:
     """A text that holds no secret is not touched."""
     assert text == mask(text, values)
 
 
+@UNTIMED
 @given(SECRETS, st.permutations([*"xyz"]))
 def test_the_order_of_secrets_does_not_matter(value: str, ends: list[str]) -> None:
     """A secret that is part of another leaves nothing of it behind, whichever is masked first."""
@@ -90,7 +95,7 @@ def test_overlapping_secrets_are_one_mask(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("user", ["u", "me", "ana", "smoke-test"])
 def test_basic_authentication_hides_the_password(user: str) -> None:
-    """Base64 of a text with a secret in it tells no character of the secret, wherever in the text it stands."""
+    """Base64 of a text with a secret in it tells nothing of it, wherever in the text it stands."""
     coded = base64.b64encode(f"{user}:correct-horse".encode()).decode()
     masked = mask(f"Authorization: Basic {coded}", ["correct-horse"])
     assert MASK in masked
@@ -119,11 +124,12 @@ def test_bytes_that_are_no_text_are_masked() -> None:
 
 
 def test_short_values_are_left_alone_and_named() -> None:
-    """A value under four characters would mask half of any text: it is not masked, but said; an empty one is none."""
+    """A value under four characters would mask half of any text: it is named; an empty one is none."""
     assert "an abc of it" == mask("an abc of it", ["abc", ""])
     assert ("PIN", "X") == too_short({"X": "1", "PIN": "123", "EMPTY": "", "LONG": "1234"})
 
 
+@UNTIMED
 @given(st.lists(SECRETS, max_size=3), st.sampled_from(sorted(SPELLINGS)))
 def test_no_spelling_is_longer_than_said(values: list[str], spelling: str) -> None:
     """`longest_spelling` bounds every spelling, in characters and in bytes."""

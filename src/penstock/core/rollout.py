@@ -11,9 +11,8 @@ from math import ceil
 from typing import Literal
 
 from penstock.core.target import Capabilities, UnitDesire
+from penstock.core.verdict import GATE
 from penstock.manifest.rollout import Increment, Rollout
-
-HOLD_ABOVE = 3.0  # odds against the candidate above which no increment is left
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Rung:
 class Standing:
     """Where a release stands on its ladder: everything that the next move depends on.
 
-    `watched_s` is watched time on this rung: holes do not count. `odds` is the evidence against the candidate,
+    `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence against the candidate,
     `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics. `source` says why
     the readings cannot be had, `held` who asked to hold, `hurried` who asked to promote, `order` is (cause, sentence)
     of an order that ends the release.
@@ -56,6 +55,7 @@ class Standing:
     source: str = ""
     held: str = ""
     hurried: str = ""
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,15 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
         return _on(rungs, standing, f"{rung.name}: done")
     over = standing.watched_s - rung.duration_s
     healthy = standing.outcome == "healthy"
-    if over < 0 and not (rung.may_leave_early and healthy):
+    waited = max(over, standing.waited_s - rung.duration_s)
+    if over < 0 and not (rung.may_leave_early and healthy) and waited < hold_s:
         return Move("hold", f"{rung.name}: {-over:.0f} s of this increment left", standing.rung)
     last = standing.rung == len(rungs) - 2  # the rung after this one is 100 %
     waits = _waits(standing, last=last, healthy=healthy)
     if not waits:
         return _on(rungs, standing, standing.sentence if last else f"{rung.name}: the increment ended well")
-    if over >= hold_s:
-        if then == "promote" and standing.odds <= HOLD_ABOVE and not standing.source:
+    if waited >= hold_s:
+        if then == "promote" and standing.odds < GATE and not standing.source:
             return _on(rungs, standing, f"still undecided after {hold_s:.0f} s: the manifest says promote")
         return Move("abort", f"still undecided after {hold_s:.0f} s more: {waits}", cause="undecided")
     return Move("hold", waits, standing.rung)
@@ -157,8 +158,8 @@ def _waits(standing: Standing, *, last: bool, healthy: bool) -> str:
     """Why a rung whose time is over is not left yet; empty when it is."""
     if standing.source:
         return f"the readings cannot be had: {standing.source}"
-    if standing.odds > HOLD_ABOVE:
-        return f"the odds against the candidate are {standing.odds:.1f} to 1, above {HOLD_ABOVE:g}"
+    if standing.odds >= GATE:
+        return f"the odds against the candidate are {standing.odds:.1f} to 1, and it goes on only below {GATE:g}"
     if last and not healthy:
         return f"not accepted yet: {standing.sentence}"
     return ""

@@ -13,6 +13,9 @@ from penstock.steps import orders
 from penstock.steps.world import World
 
 
+OPEN_S = 1.5
+
+
 def promote(world: World, plan: Plan) -> bool:
     """The candidate is what serves; from here on the release counts as released."""
     row = world.row()
@@ -39,7 +42,7 @@ def end(world: World, ending: Ending) -> Ending:
     now = world.clock.now()
     ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
-    _count(world)
+    _count(world, patiently=ending.state != "baking")
     if ending.state == "released" and row["revision"] and ending.cause != "nothing_to_do":
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
     world.record(f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence)
@@ -56,11 +59,13 @@ def end(world: World, ending: Ending) -> Ending:
     return ending
 
 
-def _count(world: World) -> None:
-    """Requests served and failed by each revision while the release ran, from the readings."""
+def _count(world: World, *, patiently: bool) -> None:
+    """Requests served and failed by each revision while the release ran, from the readings; to the last, if patiently."""
     row = world.row()
     try:
         if "position" in row["facts"]:
+            if patiently and row["facts"].get("weight_permille"):
+                world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
             readings = world.metrics.readings(row["facts"]["position"])
             releases.add_facts(world.store, world.release, served=_sums(readings))
     except PenstockError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
-from penstock.core import verdict
+from penstock.core import data, verdict
 from penstock.core.ending import Ending, Over
 from penstock.core.evidence_outlook import what_would_decide
 from penstock.core.plan import Plan
@@ -24,6 +25,7 @@ SHOW_S = 1.0
 LOGS_S = 2.0
 OUTLOOK_S = 10.0  # of watched traffic, before anything is foretold from it
 HOUR_S = 3600.0
+BAKE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Watched:
     """What the watching came to so far: small, journaled, and all that the next step needs.
 
     `position` is the last reading folded; `began` says when each era was first seen. `watched_s` counts this rung's
-    watched time (of a bake: this hour's, with `base_s` before it).
+    watched time (of a bake: this hour's, with `base_s` before it), `waited_s` also the time in which readings were
+    missing.
     """
 
     move: Move
@@ -42,6 +45,7 @@ class Watched:
     watched_s: float = 0.0
     base_s: float = 0.0
     source: str = ""
+    waited_s: float = 0.0
 
     @property
     def hour_is_over(self) -> bool:
@@ -49,11 +53,16 @@ class Watched:
 
 
 def policy_of(environment: Environment, *, compared: bool) -> Policy:
-    """The verdict's policy, from the manifest; the horizon covers the whole watched time."""
+    """The verdict's policy, from the manifest; the horizon covers the whole watched time.
+
+    Rollout and bake share `false_rollbacks`, so that it holds for the release. A bake watches for plain disasters: a
+    fifth is enough for it.
+    """
     asked = environment.verdict
+    share = (1 - BAKE_SHARE if compared else BAKE_SHARE) if environment.bake_s else 1.0
     watched_s = sum(i.duration_s for i in environment.rollout.increments) + asked.undecided.hold_s
     return Policy(
-        asked.false_rollbacks, asked.false_promotions, asked.errors.at_most, asked.errors.against_stable.ratio,
+        asked.false_rollbacks * share, asked.false_promotions, asked.errors.at_most, asked.errors.against_stable.ratio,
         asked.errors.against_stable.points, asked.errors.promote_at.ratio, asked.errors.promote_at.points, compared,
         starts=verdict.Starts(horizon_s=max(600.0, watched_s if compared else environment.bake_s)),
     )  # fmt: skip
@@ -71,10 +80,9 @@ def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
     `advance` gives way to a newer release. Trouble raises Over, once the environment is ours again.
     """
     policy = policy_of(world.environment, compared=False)
-    base = before.base_s if before else float(world.row()["facts"].get("bake_watched_s", 0.0))
-    now = replace(before or _begin(world, policy, len(plan.rungs) - 1, None), base_s=base)
+    now = before or _next_hour(world, policy, plan)
     seen = _look_until(world, plan, policy, now, lambda w: _next_of_bake(world, plan, policy, w), "bake")
-    releases.add_facts(world.store, world.release, bake_watched_s=seen.base_s + seen.watched_s)
+    releases.add_facts(world.store, world.release, baked=data.dump(seen))
     if seen.move.kind == "abort":
         row = world.row()
         if environments.hold(world.store, row["service"], row["environment"], world.release) != world.release:
@@ -83,10 +91,19 @@ def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
     return seen
 
 
+def _next_hour(world: World, policy: Policy, plan: Plan) -> Watched:
+    """A bake's next hour goes on with the evidence of the hours before: one bound holds for all of them."""
+    baked = world.row()["facts"].get("baked")
+    if baked is None:
+        return _begin(world, policy, len(plan.rungs) - 1, None)
+    before = data.load(Watched, baked)
+    return replace(before, base_s=before.base_s + before.watched_s, watched_s=0.0, waited_s=0.0)
+
+
 def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> Watched:
     if before is None:
         return Watched(Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", ""))
-    return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0)
+    return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0)
 
 
 def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide: Any, what: str) -> Watched:
@@ -96,7 +113,9 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
         world.beat()
         seen = _fold(world, plan, policy, seen)
         now = world.clock.monotonic()
-        seen = replace(seen, watched_s=seen.watched_s + max(0.0, now - last))
+        passed = max(0.0, now - last)
+        watched_s = seen.watched_s + (0.0 if seen.source else passed)
+        seen = replace(seen, watched_s=watched_s, waited_s=seen.waited_s + passed)
         last = now
         seen = replace(seen, move=decide(seen))
         over = seen.move.kind != "hold" or now >= deadline
@@ -112,7 +131,7 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
 def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     try:
-        new = [r for r in world.metrics.readings(seen.position) if r.final]
+        new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
     except PenstockError as error:
         return replace(seen, source=error.what)
     if not new:
@@ -134,7 +153,7 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
     standing = Standing(
         seen.rung, seen.watched_s, said.outcome, said.odds, _said(plan, policy, seen, said),
         trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source, held=asked.held,
-        hurried=asked.hurried,
+        hurried=asked.hurried, waited_s=seen.waited_s,
     )  # fmt: skip
     return next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"])
 

@@ -76,7 +76,7 @@ class TargetConformance:
         """Wait; a fake's clock is moved instead."""
         time.sleep(seconds)
 
-    def history(self, target: Target) -> list[State]:
+    def history(self, target: Target) -> list[State]:  # noqa: ARG002
         """Every state that the platform passed through, where it remembers; else what was seen while waiting."""
         return []
 

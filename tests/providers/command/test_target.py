@@ -43,9 +43,23 @@ def ran(folder: Path) -> list[str]:
     return [line for line in lines if not line.startswith("observe")]
 
 
-def slow(folder: Path, seconds: float) -> None:
-    """The toy takes so long from now on."""
-    (folder / "slow").write_text(str(seconds))
+def hold(folder: Path) -> None:
+    """The toy waits from now on, until it is let go."""
+    (folder / "held").touch()
+
+
+def let_go(folder: Path) -> None:
+    """The toy goes on."""
+    (folder / "held").unlink()
+
+
+def begun(folder: Path, lines: int = 1) -> list[str]:
+    """What the toy was asked, once it was asked so much."""
+    for _ in range(1000):
+        if (folder / "toy.log").exists() and len(ran(folder)) >= lines:
+            break
+        time.sleep(0.02)
+    return ran(folder)
 
 
 def test_a_command_runs_once(tmp_path: Path) -> None:
@@ -98,7 +112,7 @@ def test_a_fence_on_the_platform_counts(tmp_path: Path) -> None:
 
 def test_a_killed_worker_leaves_the_run_to_its_successor(tmp_path: Path) -> None:
     """A worker killed by `kill -9` while its command runs: the successor waits for that very run."""
-    slow(tmp_path, 1.5)
+    hold(tmp_path)
     code = (
         "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
         "from tests.providers.command import made; from tests.providers.command.test_target import toys;"
@@ -107,7 +121,8 @@ def test_a_killed_worker_leaves_the_run_to_its_successor(tmp_path: Path) -> None
     )
     killed = shell.run([sys.executable, "-c", code, str(tmp_path), str(ROOT)], cwd=ROOT)
     assert (-9, "run-1\n") == (killed.code, killed.out)
-    assert ["converge a 1000"] == ran(tmp_path)
+    assert ["converge a 1000"] == begun(tmp_path)
+    let_go(tmp_path)
     progress = settle(toys(tmp_path), made.alone("a", 1, epoch=1))
     assert ("done", "run-1") == (progress.state, progress.handle)
     assert ["converge a 1000", "done"] == ran(tmp_path)
@@ -132,18 +147,19 @@ def test_a_run_begun_by_many_is_one(tmp_path: Path) -> None:
 
 def test_a_command_cut_off_is_run_again(tmp_path: Path) -> None:
     """A run that died without an exit code is run again, under the same key."""
-    slow(tmp_path, 60)
+    hold(tmp_path)
     target = toys(tmp_path)
     target.converge(made.alone("a"))
+    begun(tmp_path)
     Run(tmp_path / "environment" / "runs" / "1").end()
-    slow(tmp_path, 0)
+    let_go(tmp_path)
     assert "run-2" == settle(target, made.alone("a")).handle
     assert ["converge a 1000", "converge a 1000", "done"] == ran(tmp_path)
 
 
 def test_another_desire_waits_where_nothing_can_be_cut_short(tmp_path: Path) -> None:
     """Without `cancel` a running command ends first, and the answer says until when; never two at once."""
-    slow(tmp_path, 1.5)
+    hold(tmp_path)
     target = toys(tmp_path, cancel=False)
     assert "working" == target.converge(made.alone("a")).state
     waiting = target.converge(made.alone("b", 2))
@@ -151,23 +167,26 @@ def test_another_desire_waits_where_nothing_can_be_cut_short(tmp_path: Path) -> 
     assert "still runs, and may for" in waiting.reason
     with pytest.raises(Refused):
         target.converge(made.alone("a", 1))
+    let_go(tmp_path)
     assert "done" == settle(target, made.alone("b", 2)).state
     assert ["converge a 1000", "done", "converge b 1000", "done"] == ran(tmp_path)
 
 
 def test_another_desire_turns_it_round_where_it_can(tmp_path: Path) -> None:
     """With `cancel` a running command is ended, and the new desire's begins."""
-    slow(tmp_path, 60)
+    hold(tmp_path)
     target = toys(tmp_path, "observe")
     target.converge(made.alone("a"))
-    slow(tmp_path, 0)
+    begun(tmp_path)
+    assert "working" == target.converge(made.alone("b", 2)).state
+    let_go(tmp_path)
     assert "done" == settle(target, made.alone("b", 2)).state
     assert ["converge a 1000", "converge b 1000", "done"] == ran(tmp_path)
 
 
 def test_a_command_has_its_time(tmp_path: Path) -> None:
     """A command that takes longer than `within` is ended, and has failed; its process is gone."""
-    slow(tmp_path, 60)
+    hold(tmp_path)
     target = toys(tmp_path, within_s=1.0)
     progress = settle(target, made.alone("a"))
     assert "failed" == progress.state
@@ -278,6 +297,18 @@ def test_the_way_back_is_taken(tmp_path: Path) -> None:
     assert seen.serves("a")
     assert "the journal cannot be written" == seen.taken_back
     assert "back a 1000" in ran(tmp_path)
+
+
+def test_the_way_back_is_not_taken_beside_a_run(tmp_path: Path) -> None:
+    """While a command runs that may not be cut short, the way back is not begun beside it, and that is said."""
+    target = toys(tmp_path, "observe", "back", cancel=False)
+    settle(target, made.alone("a"))
+    hold(tmp_path)
+    target.converge(made.both("a", "b", 500))
+    assert not target.take_way_back("a test asks")
+    let_go(tmp_path)
+    assert "done" == settle(target, made.both("a", "b", 500)).state
+    assert "back a 1000" not in ran(tmp_path)
 
 
 def test_a_failing_observe_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """observe, converge, shift, back: as their names say. `slow` is a number of seconds in a file beside."""
+    """observe, converge, shift, back: as their names say. It waits while there is a file `held` beside its state."""
     verb, file = sys.argv[1], Path(sys.argv[2])
     state = json.loads(file.read_text()) if file.exists() else {"units": {}}
     note(file, f"{verb} {os.environ['PENSTOCK_REVISION']} {os.environ['PENSTOCK_WEIGHT']}")
@@ -18,8 +18,10 @@ def main() -> int:
         print(json.dumps({"format": 1, "units": state["units"], "stamp": state.get("stamp")}))
         return 0
     desire = json.load(sys.stdin)
-    slow = file.with_name("slow")
-    time.sleep(float(slow.read_text()) if slow.exists() else 0.0)
+    held = file.with_name("held")
+    for _ in range(1200):
+        if held.exists():
+            time.sleep(0.05)
     if any("broken" in unit["placed"] for unit in desire["units"].values()):
         print("the revision `broken` does not start", file=sys.stderr)
         return 3

@@ -16,6 +16,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     """Answers; `x-version` says who."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
     is_well = True
 
     def do_GET(self) -> None:

@@ -60,7 +60,7 @@ class Commands:
 
     def env(self, main: Revision | None, said: Mapping[str, str]) -> dict[str, str]:
         """Our own environment without what is Penstock's, the secrets that are seen, and what is said."""
-        ours = {name: value for name, value in os.environ.items() }
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         path = [*(self.paths(main.artifact) if main else []), ours.get("PATH", os.defpath)]
         return {**ours, "PATH": ":".join(path), **self._secrets(main), **said}
 
