@@ -89,12 +89,12 @@ class Builds:
         self._store.prune(keep)
 
 
-def target_of(state: State, service: str, environment: Environment) -> Target:
-    """The target of an environment, as its manifest describes it."""
+def target_of(state: State, service: str, environment: Environment, checkout: Path | None = None) -> Target:
+    """The target of an environment, as its manifest describes it; `checkout` is where a user's own commands run."""
     kind = registry.find("target", environment.target.kind)
     made: Target = kind(
         environment.target.section, service, environment.name, state.environment(service, environment.name),
-        paths=Artifacts(state.artifacts).paths, hung_after_s=environment.verdict.errors.hung_after_s,
+        paths=Artifacts(state.artifacts).paths, hung_after_s=environment.verdict.errors.hung_after_s, checkout=checkout,
     )  # fmt: skip
     return made
 

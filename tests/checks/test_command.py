@@ -40,7 +40,7 @@ def texts(outcome: Outcome) -> str:
         ({"run": "true"}, "passed", "`true` ended with 0"),
         ({"run": "false"}, "failed", "`false` ended with 1: it printed nothing"),
         ({"run": ["ls", "/no such"]}, "failed", "`ls '/no such'` ended with 2: "),
-        ({"run": {"sh": "echo a; echo b >&2; exit 3"}}, "failed", "`echo a; echo b >&2; exit 3` ended with 3"),
+        ({"run": {"sh": "echo a; echo b; exit 3"}}, "failed", "`echo a; echo b; exit 3` ended with 3"),
         ({"run": {"sh": "kill -SEGV $$"}}, "failed", "`kill -SEGV $$` was ended by SIGSEGV: "),
         ({"run": "no-such-program -q"}, "errored", "cannot run `no-such-program`: No such file or directory"),
         ({"run": {"sh": "no-such"}}, "errored", "`no-such` ended with 127: a command in it is not there"),

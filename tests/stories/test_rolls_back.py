@@ -12,6 +12,7 @@ from penstock.testing.load import Ask
 from tests.site import Site
 
 CANARY = "{is: canary, increments: [50% up to 30s], min_ready: 200ms, start_within: 4s}"
+AT_ONCE = "{is: all_at_once, min_ready: 200ms, start_within: 4s}"
 SLOW_CANARY = "{is: canary, increments: [50% for 30s], min_ready: 200ms, start_within: 4s}"
 CHECK_FAILS = "checklist: {candidate: {smoke: {get: /error, retry_for: 0s}}}"
 LATE_CHECK_FAILS = "checklist: {promoted: {integration: {get: /error}}}"
@@ -25,7 +26,7 @@ def served(site: Site) -> Site:
     return site
 
 
-def manifest(site: Site, env: str = "", extra: str = "", rollout: str = CANARY) -> str:
+def manifest(site: Site, env: str = "", extra: str = "", rollout: str = AT_ONCE) -> str:
     return site.manifest(rollout=rollout, env=env, extra=extra)
 
 
@@ -70,11 +71,11 @@ def test_health_that_fails_rolls_back(served: Site) -> None:
     number = served.order(served.commit(manifest(served, rollout=SLOW_CANARY, env="ILL: soon"), "ill"))
     served.wait_weight(number, 500)
     row = served.row(number)
-    (served.environment / "data" / f"unhealthy-{row['commit_id']}").touch()
+    (served.environment / "data" / f"unhealthy-{row['revision']}").touch()
     try:
         row = served.wait(number)
     finally:
-        (served.environment / "data" / f"unhealthy-{row['commit_id']}").unlink()
+        (served.environment / "data" / f"unhealthy-{row['revision']}").unlink()
     assert ("rolled_back", "health") == (row["state"], row["cause"]), served.story(number)
 
 

@@ -72,6 +72,7 @@ class Plan:
     format: int = FORMAT
     checks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     prepares: bool = False
+    side_by_side: bool = True
 
     @property
     def digest(self) -> str:
@@ -98,7 +99,7 @@ class Plan:
     def back(self, copies: Mapping[str, int], fence: Fence, expecting: str | None = None) -> Desired:
         """All traffic to what was stable, at full capacity; so many copies of the candidate stay, to testify."""
         units = self._stable_units()
-        if self.stable:
+        if self.stable and self.side_by_side:
             stay = {name: count for name, count in copies.items() if count and name in units}
             units |= {n: replace(units[n], placed={self.candidate.id: c, **units[n].placed}) for n, c in stay.items()}
         return Desired(
@@ -107,7 +108,7 @@ class Plan:
             self._revisions(),
             reason=f"release {self.release}: the way back",
             expecting=expecting,
-            preview=self.candidate.id if self.stable else None,
+            preview=self.candidate.id if self.stable and self.side_by_side else None,
             start_within_s=self.start_within_s,
         )
 
@@ -155,7 +156,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         defaulted=_defaulted(environment), risks=_risks(environment, facts, strategy),
         nothing_to_do=_nothing(facts), blocked=_blocked(facts),
         keeps_previous=bool(environment.bake_s and facts.stable and facts.capabilities.coexist != "1"),
-        checks=checks, prepares=environment.prepare is not None and facts.kind == "release",
+        checks=checks, side_by_side=facts.capabilities.coexist != "1", prepares=environment.prepare is not None and facts.kind == "release",
     )
     return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
 

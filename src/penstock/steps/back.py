@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from penstock.core.ending import Ending
@@ -33,12 +34,9 @@ def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Ba
     if before is None:
         world.tell("back", "back", f"going back ({ending.cause}): {ending.sentence}", cause=ending.cause)
         releases.update(world.store, world.release, cause=ending.cause, sentence=ending.sentence)
-    observed = world.observe()
-    copies = {n: placed.get(plan.candidate.id, 0) for n, placed in observed.placed.items()} if observed else {}
-    desired = plan.back(copies, world.fence)
     deadline = world.clock.monotonic() + STEP_S
     while True:
-        progress = converge(world, desired)
+        progress = converge(world, plan.back(_well(world, plan), world.fence))
         took = max(0.0, world.clock.now() - began)
         if progress.state == "done":
             world.tell("back:done", "back", f"nothing goes to {plan.candidate.id} any more, after {took:.1f} s", took_s=took)
@@ -48,6 +46,13 @@ def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Ba
         if world.clock.monotonic() >= deadline:
             return Back(False, began, took)
         world.clock.sleep(min(progress.retry_after_s, 0.25))
+
+
+def _well(world: World, plan: Plan) -> Counter[str]:
+    """The candidate's copies that are well, by unit: they stay to testify. Going back waits for none that is ill."""
+    observed = world.observe()
+    mine = [i for i in observed.instances if i.revision == plan.candidate.id] if observed else []
+    return Counter(i.unit for i in mine if i.state == "ready" and not i.crash_loop)
 
 
 def testify(world: World, plan: Plan) -> int:

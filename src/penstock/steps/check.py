@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,5 +118,6 @@ def environment_of(world: World, revision: Revision, moment: str, name: str) -> 
 def _visible(world: World, section: dict[str, Any]) -> dict[str, str]:
     """A check sees the secrets it names: in `sees`, or as $NAME in what it sends."""
     named = set(section.get("sees") or ())
-    text = data.canonical(section)
-    return {n: value for n, value in world.secrets.items() if n in named or ("run" not in section and f"${n}" in text)}
+    if "run" not in section:
+        named |= set(re.findall(r"\$([A-Za-z_][A-Za-z0-9_]*)", data.canonical(section)))
+    return {name: value for name, value in world.secrets.items() if name in named}

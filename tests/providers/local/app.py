@@ -1,4 +1,4 @@
-"""A tiny service: `python app.py VERSION`, on $PORT. It hangs, cuts, fails or goes sick when it is asked to."""
+"""A tiny service: `python app.py VERSION`, on $PORT. It hangs, cuts, fails or goes sick when asked to."""
 
 from __future__ import annotations
 

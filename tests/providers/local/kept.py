@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock import shell
-from penstock.providers.local import desire, lock, observe, processes
+from penstock.providers.local import desire, lock, observe
 from penstock.providers.local.paths import Folder
+from penstock.providers.local.processes import marked
 
 APP = str(Path(__file__).with_name("app.py"))
 WITHIN_S = 20.0
@@ -41,9 +42,11 @@ class Kept:
         self.more: dict[str, Any] = {}
         self.programs: dict[str, dict[str, Any]] = {}
 
-    # -- asking ----------------------------------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------------------------
 
-    def program(self, revision: str, *words: str, env: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    def program(
+        self, revision: str, *words: str, env: dict[str, str] | None = None, **more: Any
+    ) -> dict[str, Any]:
         """How the tiny service runs as a revision."""
         health = {"path": "/health", "every_s": 0.2, "within_s": 1, "unhealthy_after": 3}
         return {
@@ -85,7 +88,7 @@ class Kept:
             self.start()
         return self.until(lambda o: o["generation"] == generation and o["phase"] == "settled")
 
-    # -- looking ---------------------------------------------------------------------------------------------------
+    # -- looking ---------------------------------------------------------------------------------------------
 
     def seen(self) -> dict[str, Any]:
         """What the keeper wrote last."""
@@ -101,7 +104,9 @@ class Kept:
                     return seen
             time.sleep(0.02)
         log = self.folder.keeper_log.read_text() if self.folder.keeper_log.exists() else ""
-        raise AssertionError(f"not observed within {within_s} s\n{json.dumps(self.seen(), indent=1)}\n{log[-4000:]}")
+        raise AssertionError(
+            f"not observed within {within_s} s\n{json.dumps(self.seen(), indent=1)}\n{log[-4000:]}"
+        )
 
     def pids(self, revision: str = "") -> dict[str, int]:
         """Instances by id, as observed now."""
@@ -111,7 +116,9 @@ class Kept:
         """One request over a new connection: status, version, body."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            link.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            link.request(
+                "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+            )
             answer = link.getresponse()
             return answer.status, answer.headers.get("x-version") or "", answer.read()
         finally:
@@ -135,7 +142,7 @@ class Kept:
             time.sleep(0.1)
         raise AssertionError("the readings are not closed")
 
-    # -- ending ----------------------------------------------------------------------------------------------------
+    # -- ending ----------------------------------------------------------------------------------------------
 
     def end_keeper(self, number: int = signal.SIGKILL) -> None:
         """End the keeper and wait for it."""
@@ -152,7 +159,7 @@ class Kept:
         if self.keeper:
             self.end_keeper()
         for _ in range(50):
-            left = processes.marked(self.folder.root)
+            left = marked(self.folder.root)
             for process in left:
                 with suppress(OSError):
                     os.kill(process.pid, signal.SIGKILL)

@@ -57,7 +57,6 @@ def test_a_drain_ends_at_its_deadline(kept: Kept) -> None:
     time.sleep(0.2)
     kept.settled({"r2": 1}, {"r2": 1000}, drain_s=0.5, stop_s=0.5)
     assert {} == kept.pids("r1")
-    assert asking.is_alive() or True
     asking.join()
 
 
@@ -83,17 +82,21 @@ def test_another_version_on_the_port_is_not_ready(kept: Kept) -> None:
 
 
 def test_down_ends_everything(kept: Kept) -> None:
-    """With nothing placed and nothing listened on, instances, Envoy and the keeper end, and the port is free."""
+    """With nothing placed and nothing listened on, instances, Envoy and the keeper end, and the port is
+    free.
+    """
     kept.settled({"r1": 1}, {"r1": 1000})
     kept.want({}, {}, listen={}, units={"web": {"placed": {"r1": 0}, "split": {}}})
     seen = kept.until(lambda o: o["phase"] == "settled" and not o["instances"])
     assert seen["envoy"]["pid"] is None
     with socket.socket() as probe:
-        assert 0 != probe.connect_ex(("127.0.0.1", kept.port))
+        assert probe.connect_ex(("127.0.0.1", kept.port)) != 0
 
 
 def test_a_taken_port_names_who_holds_it(kept: Kept) -> None:
-    """A port that somebody listens on is a failure that names the process; once it is free, Envoy listens there."""
+    """A port that somebody listens on is a failure that names the process; once it is free, Envoy
+    listens there.
+    """
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", kept.port))
@@ -116,7 +119,11 @@ def test_an_instance_sees_its_own_environment_only(kept: Kept) -> None:
     data["revisions"]["r1"] |= {"secrets_file": str(secrets), "path": ["/opt/shop/bin"]}
     kept.settled({"r1": 1}, {"r1": 1000}, revisions=data["revisions"])
     found = json.loads(kept.get("/env")[2])
-    env = {name: value for name, value in found["env"].items() if name not in ("LC_CTYPE", "PENSTOCK_INSTANCE", "PORT")}
+    env = {
+        name: value
+        for name, value in found["env"].items()
+        if name not in ("LC_CTYPE", "PENSTOCK_INSTANCE", "PORT")
+    }
     assert "--level=info" == found["argv"][2]
     assert str(kept.folder.root) == found["cwd"]
     assert env == {
@@ -128,10 +135,15 @@ def test_an_instance_sees_its_own_environment_only(kept: Kept) -> None:
 
 
 def test_units_without_traffic_are_started_and_kept(kept: Kept) -> None:
-    """A unit with neither listener nor split runs as many instances as are placed, and none of its traffic is awaited."""
+    """A unit with neither listener nor split runs as many instances as are placed, and none of its
+    traffic is awaited.
+    """
     jobs = {"argv": ["sleep", "300"], "env": {}, "sees": [], "health": None}
     data = kept.data({"r1": 1}, {"r1": 1000})
     data["revisions"]["r1"]["units"]["jobs"] = jobs
     units = {**data["units"], "jobs": {"placed": {"r1": 2}, "split": {}}}
     seen = kept.settled({"r1": 1}, {"r1": 1000}, revisions=data["revisions"], units=units)
-    assert {"jobs": {"r1": {"wanted": 2, "ready": 2}}, "web": {"r1": {"wanted": 1, "ready": 1}}} == seen["units"]
+    assert {
+        "jobs": {"r1": {"wanted": 2, "ready": 2}},
+        "web": {"r1": {"wanted": 1, "ready": 1}},
+    } == seen["units"]

@@ -11,7 +11,9 @@ from tests.providers.local.kept import Kept
 
 
 def test_readings_count_what_the_client_counted(kept: Kept) -> None:
-    """Good ones, 5xx, hung ones whose client left, bodies cut short: each once; who leaves early, and previews, never."""
+    """Good ones, 5xx, hung ones whose client left, bodies cut short: each once; who leaves early, and
+    previews, never.
+    """
     kept.settled({"r1": 1, "r2": 1}, {"r1": 500, "r2": 500}, preview="r2", attended_s=600)
     time.sleep(0.3)
     for _ in range(30):
@@ -24,7 +26,9 @@ def test_readings_count_what_the_client_counted(kept: Kept) -> None:
         with suppress(Exception):
             kept.get(path, timeout_s=timeout_s)
     kept.folded(time.time())
-    rows = kept.rows("SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings")
+    rows = kept.rows(
+        "SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings"
+    )
     assert [(30 + 8 + 2 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
 
 
@@ -64,4 +68,8 @@ def test_a_hanging_instance_does_not_stop_the_keeper(kept: Kept) -> None:
     kept.until(lambda o: any(i["health"] == "no answer in time" for i in o["instances"]))
     pid = kept.pids("r1")["web-r1-1"]
     os.kill(pid, 9)
-    kept.until(lambda o: any((i["id"], i["state"]) == ("web-r1-1", "ready") and i["pid"] != pid for i in o["instances"]))
+    kept.until(
+        lambda o: any(
+            (i["id"], i["state"]) == ("web-r1-1", "ready") and i["pid"] != pid for i in o["instances"]
+        )
+    )

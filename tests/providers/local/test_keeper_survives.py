@@ -17,7 +17,9 @@ def test_a_killed_instance_is_replaced(kept: Kept) -> None:
     kept.settled({"r1": 2}, {"r1": 1000})
     before = kept.pids()
     os.kill(before["web-r1-1"], signal.SIGKILL)
-    kept.until(lambda o: kept.pids()["web-r1-1"] not in (None, before["web-r1-1"]) and o["phase"] == "settled")
+    kept.until(
+        lambda o: kept.pids()["web-r1-1"] not in (None, before["web-r1-1"]) and o["phase"] == "settled"
+    )
     assert before["web-r1-2"] == kept.pids()["web-r1-2"]
     assert [1, 0] == [i["restarts"] for i in sorted(kept.seen()["instances"], key=lambda i: i["id"])]
     assert 200 == kept.get()[0]
@@ -49,7 +51,9 @@ def test_an_adopted_instance_that_dies_is_replaced(kept: Kept) -> None:
 
 
 def test_a_process_that_was_never_written_down_is_adopted(kept: Kept) -> None:
-    """A keeper killed between starting a process and writing it down leaves no stray: the next one knows its mark."""
+    """A keeper killed between starting a process and writing it down leaves no stray: the next one knows
+    its mark.
+    """
     before = kept.settled({"r1": 2}, {"r1": 1000})
     kept.end_keeper()
     kept.folder.instances.unlink()
@@ -154,17 +158,27 @@ def test_a_second_keeper_is_refused(kept: Kept) -> None:
     assert kept.keeper
     done = shell.run([sys.executable, "-m", "penstock.providers.local.keeper", str(kept.folder.root)])
     assert 1 == done.code
-    assert f"keeper-lives: {kept.folder.root}: this environment has a keeper already: process {kept.keeper.pid}" in done.err
+    assert (
+        f"keeper-lives: {kept.folder.root}: this environment has a keeper already: process {kept.keeper.pid}"
+        in done.err
+    )
 
 
 def test_a_newer_format_waits_for_the_newer_keeper(kept: Kept) -> None:
-    """A desire of a later format changes nothing, is said, and `reexec` starts the keeper anew under the same pid."""
+    """A desire of a later format changes nothing, is said, and `reexec` starts the keeper anew under the
+    same pid.
+    """
     before = kept.settled({"r1": 1}, {"r1": 1000})
     kept.want({"r1": 1}, {"r1": 1000}, format=2)
     seen = kept.until(lambda o: o["phase"] == "failed")
     assert "a newer Penstock wrote this" in seen["reason"]
     kept.want({"r1": 1}, {"r1": 1000})
     kept.folder.reexec.touch()
-    after = kept.until(lambda o: o["keeper"]["started_at"] != before["keeper"]["started_at"] and o["phase"] == "settled")
+    after = kept.until(
+        lambda o: o["keeper"]["started_at"] != before["keeper"]["started_at"] and o["phase"] == "settled"
+    )
     assert before["keeper"]["pid"] == after["keeper"]["pid"]
-    assert (before["instances"][0]["pid"], before["envoy"]["pid"]) == (after["instances"][0]["pid"], after["envoy"]["pid"])
+    assert (before["instances"][0]["pid"], before["envoy"]["pid"]) == (
+        after["instances"][0]["pid"],
+        after["envoy"]["pid"],
+    )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from penstock.core.target import Capabilities
-from penstock.manifest.section import Command, Count, Duration, Flag, Section, count, wrong
+from penstock.manifest.section import Command, Count, Duration, Flag, Section, count, not_acted_on, wrong
 
 
 class DeclaredCapabilities(Section):
@@ -44,7 +44,7 @@ class CommandSection(Section):
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"in", "lock", "reach", "heartbeat"})
 
-    observe: Command
+    observe: Command | None = None
     converge: Command
     preview: Command | None = None
     shift: Command | None = None
@@ -58,6 +58,8 @@ class CommandSection(Section):
 
     @model_validator(mode="after")
     def _shift_needs_split(self) -> CommandSection:
+        if self.capabilities.arms:
+            raise not_acted_on("`arms` of commands", "leave it out: readings come from a source, and commands have none yet")
         if self.shift and self.capabilities.split == "none":
             raise wrong(
                 "`shift` is there, and the capabilities declare no split",

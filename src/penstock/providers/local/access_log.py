@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 SPLIT = "split"
 _UPSTREAM_FAILED = frozenset(
-    ["UF", "UC", "UT", "URX", "UPE", "UH", "UO", "LR", "UR", "UMSDR", "NC", "SI", "DPE", "OM", "DF", "DT"]
+    ["UF", "UC", "UT", "URX", "UPE", "UH", "UO", "LR", "UR", "UMSDR", "NC", "SI", "OM", "DF", "DT"]
 )
 _CLIENT_LEFT = frozenset(["DC", "DR"])
 
@@ -40,16 +40,20 @@ class Sums:
 
 @dataclass
 class Fold:
-    """Lines folded so far. `unreadable` counts lines that are no JSON of ours: a write that a full disk cut short."""
+    """Lines folded so far. `unreadable` counts lines that are no JSON of ours: a write that a full disk
+    cut short.
+    """
 
     sums: dict[Key, Sums] = field(default_factory=dict)
     unreadable: int = 0
 
 
 def parse(line: bytes, hung_after_us: int) -> Line | None:
-    """A line of the log; None for a request that is not judged: by preview, without an arm, left by its client early.
+    """A line of the log; None for a request that is not judged: by preview, without an arm, left by its
+    client early.
 
-    An error is a status of 500 and above, a failure of the upstream, a body cut short, or a client that left after
+    An error is a status of 500 and above, a failure of the upstream, a body cut short, or a client that
+    left after
     `hung_after_us`. Raises ValueError where the line is not ours.
     """
     try:
@@ -87,7 +91,9 @@ class Eras:
 
 
 def fold(lines: Iterable[bytes], eras: Eras, closed_through: int, hung_after_us: int) -> Fold:
-    """Fold lines by the second of their arrival; those of a closed second go to the first open one, as late."""
+    """Fold lines by the second of their arrival; those of a closed second go to the first open one, as
+    late.
+    """
     folded = Fold()
     sums = folded.sums
     for text in lines:

@@ -60,7 +60,9 @@ def is_live(path: Path) -> bool:
 
 
 def routes(path: Path) -> dict[str, tuple[str, str]]:
-    """Unit -> the version of the routes in force, and why the last ones were refused (else empty); raises OSError."""
+    """Unit -> the version of the routes in force, and why the last ones were refused (else empty);
+    raises OSError.
+    """
     found = {}
     for config in _configs(path, "dynamic_route_configs"):
         name = config.get("route_config", {}).get("name", "")
@@ -72,7 +74,9 @@ def listeners(path: Path) -> dict[str, tuple[str, str]]:
     """Unit -> `address:port` listened on (empty: not yet), and why the last was refused; raises OSError."""
     found = {}
     for config in _configs(path, "dynamic_listeners"):
-        address = config.get("active_state", {}).get("listener", {}).get("address", {}).get("socket_address", {})
+        address = (
+            config.get("active_state", {}).get("listener", {}).get("address", {}).get("socket_address", {})
+        )
         at = f"{address['address']}:{address['port_value']}" if address else ""
         found[config.get("name", "")] = (at, _refusal(config))
     return found
@@ -83,7 +87,9 @@ def _refusal(config: dict[str, Any]) -> str:
 
 
 def hosts(path: Path) -> dict[Arm, dict[int, Host]]:
-    """Arm -> port -> how Envoy sees that instance; every cluster is there, also an empty one. Raises OSError."""
+    """Arm -> port -> how Envoy sees that instance; every cluster is there, also an empty one. Raises
+    OSError.
+    """
     try:
         statuses = json.loads(_ask(path, "GET", "/clusters?format=json")).get("cluster_statuses", [])
     except ValueError as error:

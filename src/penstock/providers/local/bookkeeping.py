@@ -29,6 +29,7 @@ class Bookkeeping:
         self._fold_at = self._space_at = 0.0
         self._thin_at = time.monotonic() + 60.0
         self._failed_at: float | None = None
+        self._failing: dict[str, str] = {}
         self._gone: tuple[float, str] | None = None
         self._holes: list[tuple[float, float, str]] = []
         self._pending: tuple[int, float, dict[str, dict[str, int]]] | None = None
@@ -36,7 +37,6 @@ class Bookkeeping:
         self._size = -1
         self._folded_at = 0.0
         self.split_applied_at: float | None = None
-        self.trouble = ""
 
     def _open(self) -> Readings:
         if self._readings is None:
@@ -63,7 +63,7 @@ class Bookkeeping:
             splits = {name: dict(unit.split) for name, unit in wanted.units.items() if unit.split}
             self._open().begin_change(wanted.generation, splits)
         except (OSError, sqlite3.Error) as error:
-            self.cannot_write(error)
+            self.cannot_write("the readings", error)
 
     def settle(self, generation: int, splits: Mapping[str, Mapping[str, int]]) -> None:
         """These splits are in force; a new era begins when they are new."""
@@ -77,7 +77,7 @@ class Bookkeeping:
             self.split_applied_at = now + _ON_ITS_WAY_S
             self._log(f"era {era}: {told}")
         except (OSError, sqlite3.Error) as error:
-            self.cannot_write(error)
+            self.cannot_write("the readings", error)
 
     def envoy_went(self, why: str) -> None:
         """From now on nobody answers."""
@@ -90,12 +90,26 @@ class Bookkeeping:
             self._holes.append((self._gone[0], time.time(), self._gone[1]))
             self._gone = None
 
-    def cannot_write(self, error: Exception) -> None:
-        """Something could not be written; requests of this time may be missing."""
+    def cannot_write(self, what: str, error: Exception) -> None:
+        """Something could not be written; requests of this time may be missing from Envoy's log, too."""
         if self._failed_at is None:
             self._failed_at = time.time()
-            self._log(f"cannot write: {error}")
-        self.trouble = f"cannot write: {error}"
+        if what not in self._failing:
+            self._log(f"cannot write {what}: {error}")
+        self._failing[what] = str(error)
+
+    def wrote(self, what: str) -> None:
+        """Something could be written; once everything can be again, the time when it could not is a hole."""
+        if self._failing.pop(what, None) is not None:
+            self._log(f"can write {what} again")
+        if self._failed_at is not None and not self._failing:
+            self._holes.append((self._failed_at, time.time(), "the disk was full, or broken"))
+            self._failed_at = None
+
+    @property
+    def trouble(self) -> str:
+        """What cannot be written now, and why."""
+        return "; ".join(f"cannot write {what}: {why}" for what, why in self._failing.items())
 
     def keep(self, hung_after_ms: int, *, is_pressing: bool) -> None:
         """Fold what Envoy logged, about each second."""
@@ -115,11 +129,11 @@ class Bookkeeping:
                 readings.thin(time.time())
             if now >= self._space_at:
                 self._space_at = now + _SPACE_EVERY_S
-                self._folder_has_space()
+                self._envoy.set_space_aside()
         except (OSError, sqlite3.Error) as error:
-            self.cannot_write(error)
+            self.cannot_write("the readings", error)
             return
-        self._can_write()
+        self.wrote("the readings")
 
     def _fold(self, readings: Readings, hung_after_ms: int, is_pressing: bool) -> None:
         size = self._folder.access_log.stat().st_size if self._folder.access_log.exists() else 0
@@ -136,15 +150,6 @@ class Bookkeeping:
 
     def _folded_lately(self) -> bool:
         return time.monotonic() - self._folded_at < _IDLE_FOLD_EVERY_S
-
-    def _folder_has_space(self) -> None:
-        self._envoy.set_space_aside()
-
-    def _can_write(self) -> None:
-        if self._failed_at is not None:
-            self._holes.append((self._failed_at, time.time(), "the disk was full, or broken"))
-            self._log("can write again")
-            self._failed_at, self.trouble = None, ""
 
     def _notice_sleep(self) -> None:
         slept_s = _asleep_s()

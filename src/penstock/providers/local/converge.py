@@ -1,4 +1,6 @@
-"""What is still to be done until a desire is true (pure): capacity first, then traffic, and what leaves comes last."""
+"""What is still to be done until a desire is true (pure): capacity first, then traffic, and what leaves
+comes last.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,10 @@ class Standing:
 def may_shift(wanted: Wanted, copies: list[Copy], splits: Mapping[str, Mapping[str, int]]) -> bool:
     """Whether the splits may be put in force now; `splits` are those that are.
 
-    Every arm has all its instances started and ready for `min_ready_s`, and Envoy sees one at least of each that is
-    to get traffic. An instance that has been ready before and is down for the moment is not waited for: going back
+    Every arm has all its instances started and ready for `min_ready_s`, and Envoy sees one at least of
+    each that is
+    to get traffic. An instance that has been ready before and is down for the moment is not waited for:
+    going back
     must not hang on it. Where a split in force serves nobody, one ready instance of each revision is enough.
     """
     serving = [(u, r) for u, unit in wanted.units.items() for r, weight in unit.split.items() if weight]
@@ -78,7 +82,9 @@ def _ready(copies: list[Copy], arm: Arm) -> int:
 def standing(
     wanted: Wanted, copies: list[Copy], splits: Mapping[str, Mapping[str, int]], shifting: Mapping[str, str]
 ) -> Standing:
-    """How far it has come. `splits` are those in force; `shifting` says per unit why a written split is not yet."""
+    """How far it has come. `splits` are those in force; `shifting` says per unit why a written split is
+    not yet.
+    """
     late = _late(wanted, copies)
     if late:
         return Standing("failed", late)
@@ -91,9 +97,9 @@ def standing(
             return Standing("shifting", f"{unit}: {shifting[unit]}")
         if dict(desired.split) != dict(splits.get(unit, {})):
             return Standing("shifting", f"{unit}: the split is not in force yet")
-    leaving = [copy for copy in copies if copy.is_leaving or not wanted.count(copy.arm)]
-    if leaving:
-        return Standing("retiring", f"{len(leaving)} instances are being drained and stopped")
+    surplus = len(copies) - sum(wanted.count(arm) for arm in wanted.arms())
+    if surplus > 0:
+        return Standing("retiring", f"{surplus} instances are being drained and stopped")
     return Standing("settled")
 
 

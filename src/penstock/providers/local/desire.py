@@ -1,6 +1,7 @@
 """What shall be, as it is handed to the keeper, and the way back that lies beside it.
 
-Generations only grow. The way back laid before a desire has the generation after it; once a desire is written that it
+Generations only grow. The way back laid before a desire has the generation after it; once a desire is written
+that it
 was not laid for, it is removed.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from penstock.errors import PenstockError, Refused
 from penstock.providers.local.heartbeat import beat
 from penstock.providers.local.paths import Folder, locked, read_json, replace_json, sync
+
+_AT_MOST_S = 0.5
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -60,15 +63,26 @@ def lay_way_back(folder: str | os.PathLike[str], data: Mapping[str, Any]) -> int
         current = read_json(place.desired) or {}
         generation = _generation(current) + 2
         fence = data.get("fence") or current.get("fence") or [0, 0]
-        back = {**data, "fence": list(fence), "generation": generation, "origin": "fallback", "attended_s": None}
+        back = {
+            **data,
+            "fence": list(fence),
+            "generation": generation,
+            "origin": "fallback",
+            "attended_s": None,
+        }
         replace_json(place.fallback, back, durable=True)
         return generation
 
 
 def take_way_back(folder: str | os.PathLike[str], why: str) -> bool:
-    """Put the way back in force; False where none is laid for the desire in force. Needs no space on the disk."""
+    """Put the way back in force; False where none is laid for the desire in force. Needs no space on the
+    disk.
+    """
     place = Folder.of(folder)
-    with locked(place.desired_lock):
+    with ExitStack() as held:
+        # Whoever holds the lock may have been stopped while it did: the way back does not wait for them.
+        with suppress(OSError, PenstockError):
+            held.enter_context(locked(place.desired_lock, within_s=_AT_MOST_S))
         back = read_json(place.fallback)
         before = _generation(_readable(place) or {})
         if back is None or _generation(back) <= before:
@@ -124,7 +138,9 @@ def _refuse_untrue(expecting: str | None, current: Mapping[str, Any], place: Fol
 
 
 def _match_way_back(place: Folder, generation: int) -> None:
-    """Keep the way back only for the desire that it was laid for, and renumber one laid for a desire in force."""
+    """Keep the way back only for the desire that it was laid for, and renumber one laid for a desire in
+    force.
+    """
     back = read_json(place.fallback)
     if back is None or _generation(back) == generation + 1:
         return

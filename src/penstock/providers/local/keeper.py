@@ -1,16 +1,15 @@
 """The keeper: the process that owns Envoy and the instances of one local environment.
 
-It reads what shall be, makes it so, and writes what is. Level-triggered: each turn looks at everything anew, so that it
+It reads what shall be, makes it so, and writes what is. Level-triggered: each turn looks at everything anew,
+so that it
 may be killed at any moment and another one goes on. `python -m penstock.providers.local.keeper FOLDER`
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
-import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -21,11 +20,12 @@ from penstock import shell
 from penstock.errors import PenstockError
 from penstock.providers.local import converge, desire, heartbeat, lock, processes
 from penstock.providers.local.bookkeeping import Bookkeeping
-from penstock.providers.local.converge import Copy, Standing
+from penstock.providers.local.converge import Standing
 from penstock.providers.local.envoy import Envoy
-from penstock.providers.local.instances import Instance, Instances
+from penstock.providers.local.instances import Instances
 from penstock.providers.local.paths import Folder, read_json, replace_json
 from penstock.providers.local.tcp_ports import PortLocks
+from penstock.providers.local.telling import copy_of, observed, standing
 from penstock.providers.local.traffic import Traffic
 from penstock.providers.local.wanted import NewerFormat, Wanted, parse
 
@@ -48,14 +48,19 @@ class Keeper:
         self._envoy = Envoy(folder, self._must_record, self._log)
         self._traffic = Traffic(folder, self._envoy, self._ports, self._log)
         self._books = Bookkeeping(folder, self._envoy, self._log)
-        self._started_at = time.time()
-        self._boot_id = shell.boot_id()
+        self._self = {
+            "pid": os.getpid(),
+            "boot_id": shell.boot_id(),
+            "started_at": time.time(),
+            "version": VERSION,
+        }
         self._is_dirty = False
         self._is_stopping = False
         self._wanted: Wanted | None = None
         self._seen_stat: tuple[int, ...] = ()
         self._wanted_since = time.monotonic()
         self._trouble = ""
+        self._refused = ""
         self._envoy_trouble = ""
         self._fallback_applied: dict[str, Any] | None = None
         self._standing = Standing("starting", "nothing is asked yet")
@@ -64,7 +69,7 @@ class Keeper:
         self._cut_at = 0.0
         self._wake, self._alarm = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
-    # -- life ------------------------------------------------------------------------------------------------------
+    # -- life ------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
         """Until it is told to stop, or nothing is left to keep; 0."""
@@ -127,32 +132,44 @@ class Keeper:
             with suppress(BlockingIOError):
                 os.read(self._wake, 512)
 
-    # -- one turn --------------------------------------------------------------------------------------------------
+    # -- one turn --------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         self._read_desire()
         self._instances.hear_exits()
         if self._envoy.hear_exit():
             self._books.envoy_went("Envoy ended")
-            self._traffic.lost_envoy()
-        wanted = self._wanted
-        if wanted:
-            self._mind_the_absent(wanted)
-            self._instances.ask_all(wanted)
-            try:
-                self._make_true(wanted)
-            except OSError as error:
-                self._trouble = f"this machine refuses: {error}"
-                self._log(self._trouble)
+            self._traffic.lost_envoy(self._instances)
+        self._work()
         self._instances.kill_overdue()
         self._record()
-        self._books.keep(wanted.hung_after_ms if wanted else 5000, is_pressing=bool(wanted and wanted.attended_s))
+        wanted = self._wanted
+        self._books.keep(
+            wanted.hung_after_ms if wanted else 5000, is_pressing=bool(wanted and wanted.attended_s)
+        )
         self._tell()
         if time.monotonic() >= self._cut_at:
             self._cut_at = time.monotonic() + _CUT_EVERY_S
             self._instances.cut_logs()
             processes.cut(self._folder.envoy_log)
             processes.cut(self._folder.keeper_log)
+
+    def _work(self) -> None:
+        """Come nearer to what is wanted; what the machine refuses is said, and tried again in the
+        next turn.
+        """
+        refused = ""
+        for job in (self._mind_the_absent, self._instances.ask_all, self._make_true):
+            try:
+                if self._wanted:
+                    job(self._wanted)
+            except PenstockError as error:
+                refused = error.what
+            except OSError as error:
+                refused = f"this machine refuses: {error}"
+        if refused and refused != self._refused:
+            self._log(refused)
+        self._refused = refused
 
     def _read_desire(self) -> None:
         try:
@@ -173,6 +190,13 @@ class Keeper:
             self._log(self._trouble)
 
     def _take_over(self, wanted: Wanted) -> None:
+        before = self._wanted.generation if self._wanted else 0
+        if wanted.generation < before:
+            raise PenstockError(
+                "older",
+                "an older desire was put in the place of a newer one",
+                why=f"{wanted.generation} after {before}",
+            )
         is_first = self._wanted is None
         self._wanted, self._wanted_since = wanted, time.monotonic()
         self._log(f"generation {wanted.generation}: {wanted.reason}")
@@ -199,21 +223,20 @@ class Keeper:
         beat = heartbeat.last_beat_s(self._folder)
         if beat is None and self._folder.heartbeat.exists():
             why = "this machine was started anew, and nobody watches since"
-        elif time.monotonic() - max(beat or 0.0, 0.0 if beat else self._wanted_since) > wanted.attended_s:
+        elif time.monotonic() - (self._wanted_since if beat is None else beat) > wanted.attended_s:
             why = f"nobody has watched for {wanted.attended_s:g} s"
         else:
             return
         if desire.take_way_back(self._folder, why):
             self._log(f"the way back is taken: {why}")
             self._read_desire()
-        elif not self._trouble:
-            self._trouble = f"{why}, and no way back is laid"
-            self._log(self._trouble)
+        else:
+            raise PenstockError("no-way-back", f"{why}, and no way back is laid")
 
     def _make_true(self, wanted: Wanted) -> None:
         self._place(wanted)
         self._instances.start_due(wanted)
-        copies = [self._copy(instance) for instance in self._instances]
+        copies = [copy_of(instance) for instance in self._instances]
         traffic = self._traffic
         traffic.place(wanted, self._instances)
         may_shift = converge.may_shift(wanted, copies, traffic.splits)
@@ -228,13 +251,15 @@ class Keeper:
             self._books.settle(wanted.generation, traffic.in_force)
             if converge.may_retire(wanted, copies, traffic.splits):
                 self._retire(wanted)
-        self._standing = self._stand(wanted)
+        self._standing = standing(wanted, copies, traffic, self._envoy, self._envoy_trouble)
 
     def _place(self, wanted: Wanted) -> None:
         """Enough instances of every arm: first those that are just leaving, then new ones."""
         for arm in wanted.arms():
             missing = wanted.count(arm) - len(self._instances.of(arm))
-            for instance in [i for i in self._instances if i.arm == arm and i.state == "draining"][: max(0, missing)]:
+            for instance in [i for i in self._instances if i.arm == arm and i.state == "draining"][
+                : max(0, missing)
+            ]:
                 self._instances.recall(instance)
                 missing -= 1
             for _ in range(missing):
@@ -259,32 +284,7 @@ class Keeper:
         elif wanted.is_nothing and not self._instances.all:
             self._envoy.stop()
 
-    def _copy(self, instance: Instance) -> Copy:
-        ready_s = time.monotonic() - instance.ready_at if instance.is_ready and instance.ready_at is not None else None
-        age_s = time.time() - instance.asked_since
-        return Copy(
-            instance.arm, ready_s, instance.is_proven, instance.is_seen, instance.is_leaving, age_s, instance.health
-        )
-
-    def _stand(self, wanted: Wanted) -> Standing:
-        if self._envoy_trouble:
-            return Standing("failed", self._envoy_trouble)
-        for unit, why in self._traffic.port_trouble.items():
-            return Standing("failed", f"{unit}: {why}")
-        refused = [f"{u}: {why}" for u, why in self._traffic.unconfirmed.items() if "refused" in why]
-        if refused:
-            return Standing("failed", refused[0])
-        if wanted.listen and not self._envoy.is_live:
-            return Standing("starting", "Envoy is starting")
-        copies = [self._copy(instance) for instance in self._instances]
-        found = converge.standing(wanted, copies, self._traffic.splits, self._traffic.unconfirmed)
-        if found.phase == "settled" and self._traffic.waits_for_listeners:
-            return Standing("starting", "Envoy does not listen everywhere yet")
-        if found.phase == "settled" and wanted.is_nothing and self._envoy.process:
-            return Standing("retiring", "Envoy is being stopped")
-        return found
-
-    # -- what is written down --------------------------------------------------------------------------------------
+    # -- what is written down --------------------------------------------------------------------------------
 
     def _must_record(self) -> None:
         self._is_dirty = True
@@ -298,8 +298,9 @@ class Keeper:
                 self._folder.instances, {"format": 1, "instances": records, "envoy": self._envoy.record()}
             )
             self._is_dirty = False
+            self._books.wrote("instances.json")
         except OSError as error:
-            self._books.cannot_write(error)
+            self._books.cannot_write("instances.json", error)
 
     def _tell(self) -> None:
         told = self._observed()
@@ -309,40 +310,26 @@ class Keeper:
         try:
             replace_json(self._folder.observed, {**told, "at": time.time()})
         except OSError as error:
-            self._books.cannot_write(error)
+            self._books.cannot_write("observed.json", error)
             return
+        self._books.wrote("observed.json")
         self._told, self._tell_at = told, time.monotonic() + _TELL_EVERY_S
 
     def _observed(self) -> dict[str, Any]:
-        wanted = self._wanted
-        standing = Standing("failed", self._trouble) if self._trouble else self._standing
+        trouble = self._trouble or self._refused
+        told = observed(
+            self._wanted,
+            Standing("failed", trouble) if trouble else self._standing,
+            list(self._instances),
+            self._traffic,
+            self._books,
+        )
         return {
-            "format": 1,
-            "keeper": {
-                "pid": os.getpid(), "boot_id": self._boot_id, "started_at": self._started_at, "version": VERSION
-            },
-            "generation": wanted.generation if wanted else 0,
-            "fence": list(wanted.fence) if wanted else [0, 0],
-            "origin": wanted.origin if wanted else "",
-            "phase": standing.phase,
-            "reason": standing.reason,
-            "token": str(wanted.generation if wanted else 0),
-            "split": {unit: split for unit, split in sorted(self._traffic.in_force.items()) if split},
-            "split_applied_at": self._books.split_applied_at,
-            "era": self._books.era,
-            "units": self._units(wanted) if wanted else {},
-            "instances": [instance.told() for instance in self._instances],
+            **told,
+            "keeper": self._self,
             "envoy": self._envoy.told(),
             "fallback_applied": self._fallback_applied,
-            "trouble": self._books.trouble,
-        }  # fmt: skip
-
-    def _units(self, wanted: Wanted) -> dict[str, dict[str, dict[str, int]]]:
-        units: dict[str, dict[str, dict[str, int]]] = {}
-        for arm in sorted({*wanted.arms(), *self._instances.arms()}):
-            ready = sum(i.is_ready for i in self._instances.of(arm))
-            units.setdefault(arm[0], {})[arm[1]] = {"wanted": wanted.count(arm), "ready": ready}
-        return units
+        }
 
     def _log(self, sentence: str) -> None:
         with suppress(OSError):
@@ -352,10 +339,10 @@ class Keeper:
 def keep(folder: str | os.PathLike[str]) -> int:
     """Keep an environment until told to stop by SIGTERM, or until nothing is left to keep; 0.
 
-    Instances and Envoy are left running on SIGTERM: the next keeper adopts them. A PenstockError `keeper-lives` when
+    Instances and Envoy are left running on SIGTERM: the next keeper adopts them. A PenstockError `keeper-
+    lives` when
     there is a keeper already.
     """
-    os.umask(0o077)
     place = Folder.of(folder)
     place.prepare()
     handle = lock.take(place)

@@ -10,7 +10,9 @@ from penstock.providers.local.paths import Folder, try_lock
 
 
 def take(folder: Folder) -> int:
-    """Become the keeper until the returned handle is closed; a PenstockError `keeper-lives` when there is one."""
+    """Become the keeper until the returned handle is closed; a PenstockError `keeper-lives` when there
+    is one.
+    """
     handle = os.open(folder.keeper_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if not try_lock(handle):
         pid = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"

@@ -17,7 +17,6 @@ from typing import Any
 from penstock.errors import PenstockError
 
 _SOCKET_BYTES = 107
-_LOCK_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,9 @@ class Folder:
 
     @property
     def admin_socket(self) -> Path:
-        """Envoy's admin socket, in the runtime folder; a PenstockError where its path is too long for a socket."""
+        """Envoy's admin socket, in the runtime folder; a PenstockError where its path is too long
+        for a socket.
+        """
         path = runtime() / self.mark / "admin.sock"
         if len(os.fsencode(path)) > _SOCKET_BYTES:
             raise PenstockError(
@@ -161,7 +162,9 @@ def runtime() -> Path:
 
 
 def replace(path: Path, text: str, *, durable: bool = False) -> None:
-    """Put a whole file (0600) in the place of another; `durable`: it is there after a power cut. Raises OSError."""
+    """Put a whole file (0600) in the place of another; `durable`: it is there after a power cut. Raises
+    OSError.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
@@ -193,29 +196,37 @@ def sync(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A file's map; None where there is no file, a PenstockError `unreadable` where it holds anything else."""
+    """A file's map; None where there is no file, a PenstockError `unreadable` where it holds anything
+    else.
+    """
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise PenstockError(
-            "unreadable", "this file is not the JSON it should be", str(path), str(error), "look at it, or remove it"
+            "unreadable",
+            "this file is not the JSON it should be",
+            str(path),
+            str(error),
+            "look at it, or remove it",
         ) from error
     if not isinstance(data, dict):
-        raise PenstockError("unreadable", "this file holds no map", str(path), next="look at it, or remove it")
+        raise PenstockError(
+            "unreadable", "this file holds no map", str(path), next="look at it, or remove it"
+        )
     return data
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock; waits at most ten seconds, then a PenstockError `locked`."""
+def locked(path: Path, within_s: float = 10.0) -> Iterator[None]:
+    """Hold an exclusive lock; waits at most `within_s`, then a PenstockError `locked`."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + _LOCK_WITHIN_S
+        deadline = time.monotonic() + within_s
         while not try_lock(handle):
             if time.monotonic() > deadline:
-                raise PenstockError("locked", "somebody has held this lock for ten seconds", str(path))
+                raise PenstockError("locked", f"somebody has held this lock for {within_s:g} s", str(path))
             time.sleep(0.01)
         yield
     finally:

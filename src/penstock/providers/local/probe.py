@@ -1,4 +1,6 @@
-"""Asking instances how they are, over HTTP/1.1 or by a mere connection, without ever waiting for one of them."""
+"""Asking instances how they are, over HTTP/1.1 or by a mere connection, without ever waiting for one of
+them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def events(probe: Probe) -> int:
 
 
 def go_on(probe: Probe) -> Answer | None:
-    """Take the next step on a socket that is ready (or is not); the answer once it is there, or time is up."""
+    """Take the next step on a socket that is ready (or is not); the answer once it is there, or time is
+    up.
+    """
     try:
         answer = _receive(probe) if probe.sent else _connect(probe)
     except OSError as error:
@@ -92,7 +96,9 @@ def parse(heard: bytes, *, ended: bool) -> Answer | None:
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
         return Answer(0, trouble="the answer is not HTTP")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
     if "chunked" in headers.get("transfer-encoding", "").lower():
         whole = body.endswith(b"0\r\n\r\n")
         return Answer(int(words[1]), _dechunked(body)) if whole or ended else None

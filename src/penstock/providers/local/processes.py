@@ -1,4 +1,4 @@
-"""Processes of this environment: found by the mark in their environment, their exits heard, children or not."""
+"""Processes of this environment: found by their mark, their exits heard, whether they are children or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _LOG_LIMIT = 16 << 20
 
 @dataclass(frozen=True)
 class Marked:
-    """A living process that carries an environment's mark; `parts` is what the mark says beside the folder."""
+    """A living process that carries an environment's mark; `parts` is what the mark says beside the
+    folder.
+    """
 
     pid: int
     is_leader: bool
@@ -26,7 +28,9 @@ class Marked:
 
 
 def mark(folder: Path, *parts: str) -> str:
-    """What a process of ours carries in its environment; the folder is first, so that it may hold any character."""
+    """What a process of ours carries in its environment; the folder is first, so that it may hold any
+    character.
+    """
     return "\n".join([str(folder), *parts])
 
 
@@ -51,7 +55,7 @@ def known(pid: int) -> shell.Process:
 
 
 def watch(process: shell.Process) -> int | None:
-    """A handle that becomes readable when that very process ends; None when it has ended already."""
+    """A handle that becomes readable when that very process ends; None where there is none to be had."""
     try:
         handle = os.pidfd_open(process.pid)
     except OSError:
@@ -62,8 +66,10 @@ def watch(process: shell.Process) -> int | None:
     return handle
 
 
-def has_ended(handle: int) -> bool:
-    """Whether a watched process has ended."""
+def has_ended(process: shell.Process, handle: int | None) -> bool:
+    """Whether a process has ended, by its handle if there is one."""
+    if handle is None:
+        return not shell.alive(process)
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(0))
@@ -78,7 +84,9 @@ def end_left_behind(folder: Path, instance: str) -> None:
 
 
 def cut(log: Path, limit: int = _LOG_LIMIT) -> None:
-    """Keep a log that others append to within bounds: the last part is copied to `NAME.1`, the file emptied."""
+    """Keep a log that others append to within bounds: the last part is copied to `NAME.1`, the file
+    emptied.
+    """
     with suppress(FileNotFoundError):
         found = log.stat()
         if found.st_size <= limit or not stat.S_ISREG(found.st_mode):

@@ -1,4 +1,6 @@
-"""Requests folded by the second, kept in SQLite together with the position in the access log: both, or neither."""
+"""Requests folded by the second, kept in SQLite together with the position in the access log: both, or
+neither.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from penstock.providers.local.paths import Folder
 
 OPEN_S = 2  # a second is closed this long after it ended
 _CHUNK = 1 << 20
-_ROTATE_AT = int(os.environ.get("PENSTOCK_ROTATE_AT_BYTES", 64 << 20))
+_ROTATE_AT = int(os.environ.get("PENSTOCK_ROTATE_AT_BYTES", "67108864"))  # a test has no patience for 64 MiB
 _OLD_S = 86_400
 _FORGET_S = 60 * 86_400
 _REOPENED_AFTER_S = 2.0
@@ -35,8 +37,9 @@ CREATE TABLE IF NOT EXISTS eras (
 CREATE TABLE IF NOT EXISTS holes (from_s REAL NOT NULL, to_s REAL NOT NULL, why TEXT NOT NULL);
 """
 _ADD = """
-INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
-errors = errors + excluded.errors, late = late + excluded.late, duration_us = duration_us + excluded.duration_us
+INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+requests = requests + excluded.requests, errors = errors + excluded.errors,
+late = late + excluded.late, duration_us = duration_us + excluded.duration_us
 """
 _MOVE = "INSERT OR REPLACE INTO position (rowid, inode, offset, closed_through) VALUES (1, ?, ?, ?)"
 
@@ -51,13 +54,17 @@ class Position:
 
 
 class Readings:
-    """The readings of one environment. Every method raises OSError or sqlite3.Error on a full or broken disk."""
+    """The readings of one environment. Every method raises OSError or sqlite3.Error on a full or broken
+    disk.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._db = sqlite3.connect(_private(folder.readings), isolation_level=None, timeout=5.0)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit that Envoy's log has gone past
+        self._db.execute(
+            "PRAGMA synchronous = FULL"
+        )  # NORMAL may lose a commit that Envoy's log has gone past
         self._db.executescript(_TABLES)
         self._reopened_at = time.monotonic()
         self._eras = self._read_eras()
@@ -68,7 +75,7 @@ class Readings:
         """Let go of the file."""
         self._db.close()
 
-    # -- eras and holes --------------------------------------------------------------------------------------------
+    # -- eras and holes --------------------------------------------------------------------------------------
 
     @property
     def era(self) -> int:
@@ -92,14 +99,16 @@ class Readings:
         self.last_split = {unit: dict(weights) for unit, weights in split.items()}
 
     def _read_eras(self) -> Eras:
-        rows = self._db.execute(f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}").fetchall()
+        rows = self._db.execute(
+            f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}"
+        ).fetchall()
         return Eras(tuple(reversed(rows)))
 
     def add_hole(self, from_s: float, to_s: float, why: str) -> None:
         """Between two moments requests may be missing, or were answered by nobody."""
         self._db.execute("INSERT INTO holes VALUES (?, ?, ?)", (from_s, to_s, why))
 
-    # -- the log ---------------------------------------------------------------------------------------------------
+    # -- the log ---------------------------------------------------------------------------------------------
 
     def position(self) -> Position:
         """Up to where the log is folded."""
@@ -107,7 +116,9 @@ class Readings:
         return Position(*row) if row else Position()
 
     def take_in(self, hung_after_us: int, now_s: float) -> bool:
-        """Fold what the log has grown by, in one commit with the position; True when there is more to read."""
+        """Fold what the log has grown by, in one commit with the position; True when there is more
+        to read.
+        """
         position = self.position()
         path = self._current_file(position)
         if path is None:
@@ -176,10 +187,12 @@ class Readings:
                 self._db.execute("ROLLBACK")
             raise
 
-    # -- room ------------------------------------------------------------------------------------------------------
+    # -- room ------------------------------------------------------------------------------------------------
 
     def thin(self, now_s: float) -> None:
-        """Merge readings older than a day into minutes, an hour's worth at a time, and forget those of two months ago."""
+        """Merge readings older than a day into minutes, an hour's worth at a time, and forget those
+        of two months ago.
+        """
         old = int(now_s) - _OLD_S
         first = self._db.execute(
             "SELECT min(second) FROM readings WHERE second < ? AND second % 60 != 0", (old - old % 60,)
@@ -198,7 +211,8 @@ class Readings:
 
     def _merge(self, start: int, end: int) -> None:
         rows = self._db.execute(
-            "SELECT second - second % 60, unit, revision, era, sum(requests), sum(errors), sum(late), sum(duration_us)"
+            "SELECT second - second % 60, unit, revision, era,"
+            " sum(requests), sum(errors), sum(late), sum(duration_us)"
             " FROM readings WHERE second >= ? AND second < ? GROUP BY 1, 2, 3, 4",
             (start, end),
         ).fetchall()

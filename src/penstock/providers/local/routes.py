@@ -17,7 +17,8 @@ _TYPES = "type.googleapis.com/"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _PLENTY = 10_000
-# Shorter than the keep-alive of the usual servers (uvicorn and node close after 5 s, gunicorn after 2 s), so that
+# Shorter than the keep-alive of the usual servers (uvicorn and node close after 5 s, gunicorn after 2 s),
+# so that
 # Envoy is the one who closes an idle connection and never sends into one that is just being closed.
 _UPSTREAM_IDLE_S = 1.5
 
@@ -58,7 +59,9 @@ def listener(unit: str, bind: str, port: int, folder: Path) -> dict[str, Any]:
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "rds": {"route_config_name": unit, "config_source": _file(folder / "rds" / f"{unit}.json")},
         "access_log": [_access_log(unit, folder / "access.log")],
-        "http_filters": [_named("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")],
+        "http_filters": [
+            _named("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")
+        ],
     }
     return {
         "@type": _TYPES + "envoy.config.listener.v3.Listener",
@@ -82,7 +85,9 @@ def _access_log(unit: str, path: Path) -> dict[str, Any]:
         "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     }
     written = {"path": str(path), "log_format": {"json_format": line}}
-    return _named("envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog", written)
+    return _named(
+        "envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog", written
+    )
 
 
 def cluster(arm: Arm, health: Health | None, folder: Path) -> dict[str, Any]:
@@ -104,7 +109,8 @@ def cluster(arm: Arm, health: Health | None, folder: Path) -> dict[str, Any]:
         "ignore_health_on_host_removal": True,
         "common_lb_config": {
             "healthy_panic_threshold": {"value": 0},
-            # By default Envoy merges changes of health and tells its serving threads up to a second later, while its
+            # By default Envoy merges changes of health and tells its serving threads up to a
+            # second later, while its
             # admin interface says `healthy` at once: a split moved in that second answers 503.
             "update_merge_window": "0s",
         },
@@ -164,7 +170,9 @@ def route_table(unit: str, split: Mapping[str, int], preview: str | None, timeou
 
 
 def _route(split: Mapping[str, int], unit: str, timeout_ms: int) -> dict[str, Any]:
-    clusters = [{"name": cluster_name((unit, r)), "weight": weight} for r, weight in sorted(split.items()) if weight]
+    clusters = [
+        {"name": cluster_name((unit, r)), "weight": weight} for r, weight in sorted(split.items()) if weight
+    ]
     return {
         "weighted_clusters": {"clusters": clusters},
         "timeout": _seconds(timeout_ms / 1000),
@@ -186,7 +194,9 @@ def split_of(table: Mapping[str, Any]) -> dict[str, int]:
     """The split that a route table holds; empty where it holds none."""
     for route in table["virtual_hosts"][0]["routes"]:
         if route["name"] == SPLIT:
-            return {arm_of(c["name"])[1]: c["weight"] for c in route["route"]["weighted_clusters"]["clusters"]}
+            return {
+                arm_of(c["name"])[1]: c["weight"] for c in route["route"]["weighted_clusters"]["clusters"]
+            }
     return {}
 
 

@@ -53,7 +53,9 @@ class LocalTarget:
         folder: Path,
         paths: Callable[[Artifact], list[str]],
         hung_after_s: float = 5.0,
+        checkout: Path | None = None,
     ) -> None:
+        del checkout  # everything runs in its artifact
         self._section = section
         self._service = service
         self._environment = environment

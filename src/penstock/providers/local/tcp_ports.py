@@ -42,7 +42,8 @@ class PortLocks:
     def free_port(self) -> int:
         """A port that nobody listens on, locked; a PenstockError `no-port` where there is none.
 
-        It lies below the range from which outgoing connections take theirs: in that range a client that asks a
+        It lies below the range from which outgoing connections take theirs: in that range a client
+        that asks a
         port where nobody listens yet may happen to connect to itself.
         """
         low, high = _range()

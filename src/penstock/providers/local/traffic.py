@@ -1,4 +1,6 @@
-"""The traffic of one environment: what is wanted, put into Envoy's files in a safe order, and believed when confirmed."""
+"""The traffic of one environment: what is wanted, put into Envoy's files in a safe order, and believed when
+confirmed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Any
 
 from penstock.providers.local import routes
 from penstock.providers.local.envoy import Envoy
-from penstock.providers.local.instances import Instance, Instances
+from penstock.providers.local.instance import Instance
+from penstock.providers.local.instances import Instances
 from penstock.providers.local.paths import Folder
 from penstock.providers.local.tcp_ports import PortLocks, holder, is_free
 from penstock.providers.local.wanted import Arm, Wanted
@@ -23,7 +26,9 @@ Splits = dict[str, dict[str, int]]
 
 
 class Traffic:
-    """Listeners, clusters, endpoints and routes. `splits` are those written, `in_force` those that Envoy confirmed."""
+    """Listeners, clusters, endpoints and routes. `splits` are those written, `in_force` those that Envoy
+    confirmed.
+    """
 
     def __init__(self, folder: Folder, envoy: Envoy, ports: PortLocks, log: Callable[[str], None]) -> None:
         self._folder = folder
@@ -40,7 +45,7 @@ class Traffic:
         self.in_force: Splits = {}
         self.port_trouble: dict[str, str] = {}
 
-    # -- what was there --------------------------------------------------------------------------------------------
+    # -- what was there --------------------------------------------------------------------------------------
 
     def recall(self) -> None:
         """What an earlier keeper put in force; Envoy has still to confirm it."""
@@ -55,12 +60,14 @@ class Traffic:
         for _, port in self._accepted.values():
             self._ports.take(port)
 
-    def lost_envoy(self) -> None:
+    def lost_envoy(self, instances: Instances) -> None:
         """Envoy has ended: everything is to be confirmed anew."""
-        self._unheard = set(self._accepted)
+        for instance in instances:
+            instance.is_seen = False
+        self._unheard, self._heard_by = set(self._accepted), time.monotonic() + _LISTEN_WITHIN_S
         self.unconfirmed = dict.fromkeys(self.splits, "Envoy has ended")
 
-    # -- listeners -------------------------------------------------------------------------------------------------
+    # -- listeners -------------------------------------------------------------------------------------------
 
     def listen(self, wanted: Wanted) -> None:
         """Have Envoy listen where it should, on ports that nobody else holds."""
@@ -80,9 +87,8 @@ class Traffic:
     def _accept(self, unit: str, bind: str, port: int) -> None:
         if not self._ports.take(port):
             self.port_trouble[unit] = f"port {port} belongs to another environment's keeper"
-        elif not is_free(bind, port):
+        elif not is_free(bind, port) and not self._is_ours(found := holder(port)):
             self._ports.give_back(port)
-            found = holder(port)
             by = f"process {found[0]} ({found[1]})" if found else "a process of somebody else"
             self.port_trouble[unit] = f"port {port} is taken by {by}"
         else:
@@ -90,6 +96,9 @@ class Traffic:
             self.port_trouble.pop(unit, None)
             self._unheard.add(unit)
             self._heard_by = time.monotonic() + _LISTEN_WITHIN_S
+
+    def _is_ours(self, found: tuple[int, str] | None) -> bool:
+        return bool(found and self._envoy.process and found[0] == self._envoy.process.pid)
 
     def _give_up(self, unit: str) -> None:
         _, port = self._accepted.pop(unit)
@@ -115,7 +124,7 @@ class Traffic:
         """Whether Envoy does not yet listen everywhere it was told to."""
         return bool(self._unheard)
 
-    # -- clusters and endpoints ------------------------------------------------------------------------------------
+    # -- clusters and endpoints ------------------------------------------------------------------------------
 
     def place(self, wanted: Wanted, instances: Instances) -> None:
         """Endpoints first, then the clusters that read them."""
@@ -164,7 +173,7 @@ class Traffic:
         instance.drained_from = instance.drained_from or time.monotonic()
         return time.monotonic() - instance.drained_from >= _QUIET_S
 
-    # -- routes ----------------------------------------------------------------------------------------------------
+    # -- routes ----------------------------------------------------------------------------------------------
 
     def changes(self, wanted: Wanted) -> bool:
         """Whether a split is wanted that is not written yet."""

@@ -121,20 +121,32 @@ def parse(data: Mapping[str, Any]) -> Wanted:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise PenstockError(
-            "desired", "this desire cannot be carried out", "desired.json", missing, "write a whole desire anew"
+            "desired",
+            "this desire cannot be carried out",
+            "desired.json",
+            missing,
+            "write a whole desire anew",
         ) from error
     return wanted
 
 
 def _wanted(data: Mapping[str, Any]) -> Wanted:
-    times = ("drain_s", "stop_s", "min_ready_s", "start_within_s")
+    """What is not said has the value of an empty desire."""
+    usual = Wanted(0)
     return Wanted(
         generation=int(data["generation"]),
-        fence=tuple(int(part) for part in data.get("fence", (0, 0))),
-        **{name: str(data.get(name) or "") for name in ("origin", "reason", "service", "environment")},
-        **{name: int(data[name]) for name in ("request_timeout_ms", "hung_after_ms") if name in data},  # type: ignore[arg-type]
-        **{name: float(data[name]) for name in times if name in data},  # type: ignore[arg-type]
+        fence=tuple(int(part) for part in data.get("fence", usual.fence)),
+        origin=str(data.get("origin", usual.origin)),
+        reason=str(data.get("reason", "")),
+        service=str(data.get("service", "")),
+        environment=str(data.get("environment", "")),
         listen={unit: (str(at["bind"]), int(at["port"])) for unit, at in data.get("listen", {}).items()},
+        request_timeout_ms=int(data.get("request_timeout_ms", usual.request_timeout_ms)),
+        hung_after_ms=int(data.get("hung_after_ms", usual.hung_after_ms)),
+        drain_s=float(data.get("drain_s", usual.drain_s)),
+        stop_s=float(data.get("stop_s", usual.stop_s)),
+        min_ready_s=float(data.get("min_ready_s", usual.min_ready_s)),
+        start_within_s=float(data.get("start_within_s", usual.start_within_s)),
         attended_s=None if data.get("attended_s") is None else float(data["attended_s"]),
         preview=data.get("preview") or None,
         units={name: _unit(unit) for name, unit in data.get("units", {}).items()},

@@ -1,0 +1,78 @@
+"""Asking the instances how they are, and what their answers make of them. Never waits for one of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from penstock.providers.local import probe
+from penstock.providers.local.health import judge
+from penstock.providers.local.instance import Instance
+from penstock.providers.local.wanted import Health, Wanted
+
+_FIRST_EVERY_S = 0.15
+_PATIENCE = 3
+
+Noted = Callable[[Instance, str], None]
+"""Called with an instance that became ready or unhealthy, and a sentence."""
+
+
+def ask_all(instances: Iterable[Instance], wanted: Wanted, noted: Noted) -> None:
+    """Go on with every question that is on its way, and ask where it is time. Raises OSError without
+    sockets.
+    """
+    for instance in instances:
+        if instance.process is None or instance.is_leaving:
+            continue
+        if instance.probe is None and time.monotonic() >= instance.ask_at:
+            _ask(instance, wanted, noted)
+        if instance.probe is not None and (answer := probe.go_on(instance.probe)):
+            instance.probe = None
+            _heard(instance, answer, wanted, noted)
+
+
+def _ask(instance: Instance, wanted: Wanted, noted: Noted) -> None:
+    health = _health(instance, wanted)
+    every_s = health.every_s if health else 1.0
+    instance.ask_at = time.monotonic() + (every_s if instance.is_ready else min(every_s, _FIRST_EVERY_S))
+    if health:
+        instance.probe = probe.ask(instance.port, health.path, health.within_s)
+    elif wanted.takes_traffic(instance.unit):
+        instance.probe = probe.ask(instance.port, None, 1.0)
+    else:
+        _judged(instance, True, "ok", _PATIENCE, noted)
+
+
+def _health(instance: Instance, wanted: Wanted) -> Health | None:
+    revision = wanted.revisions.get(instance.revision)
+    program = revision.units.get(instance.unit) if revision else None
+    return program.health if program else None
+
+
+def _heard(instance: Instance, answer: probe.Answer, wanted: Wanted, noted: Noted) -> None:
+    health = _health(instance, wanted)
+    patience = health.unhealthy_after if health else _PATIENCE
+    if answer.trouble:
+        _judged(instance, False, answer.trouble, patience, noted)
+        return
+    revision = wanted.revisions.get(instance.revision)
+    version = revision.version if revision and health and health.checks_version else None
+    verdict = judge(answer.status, answer.body, version)
+    _judged(instance, verdict.ok, verdict.sentence, patience, noted)
+
+
+def _judged(instance: Instance, is_well: bool, sentence: str, patience: int, noted: Noted) -> None:
+    instance.health = sentence
+    if is_well:
+        instance.failures = 0
+        if not instance.is_ready:
+            instance.ready_at = time.monotonic()
+            instance.become("ready")
+            instance.is_proven = True
+            noted(instance, "is ready")
+        return
+    instance.failures += 1
+    if instance.is_ready and instance.failures >= patience:
+        instance.ready_at = None
+        instance.become("unhealthy")
+        noted(instance, f"is unhealthy: {sentence}")
