@@ -17,6 +17,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "local": "penstock.providers.local.section:LocalSection",
         "command": "penstock.providers.command.section:CommandSection",
     },
+    "keeper": {
+        "local": "penstock.providers.local.target:bring_up",
+    },
     "metrics": {
         "local": "penstock.providers.local.metrics:LocalMetrics",
     },
@@ -41,7 +44,7 @@ def find(group: str, name: str) -> Any:
 
     for point in entry_points(group=f"penstock.{group}", name=name):
         return point.load()
-    raise UserError("no-kind", f"there is no {group} named `{name}`", next=f"one of: {', '.join(BUILT_IN[group])}")
+    raise UserError("no-kind", f"there is no {group} named `{name}`", next=f"one of: {', '.join(BUILT_IN.get(group, {}))}")
 
 
 def kinds() -> Mapping[str, Mapping[str, Any]]:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -93,7 +94,7 @@ class _Walker:
     def abandon(self, error: Exception) -> None:
         """Every release that moves traffic goes back now, outside the engine; then the process ends."""
         with self._breaking:
-            print(error, file=sys.stderr, flush=True)
+            _say(str(error))
             for number in _moving(self._state):
                 self._take_back(number, str(error).splitlines()[0])
             os._exit(EXIT_BROKEN)
@@ -103,8 +104,14 @@ class _Walker:
             world = world_of(self._state, self._store, number, self._epoch)
             world.target.take_way_back(f"release {number}: {why}")
         except Exception as error:
-            print(f"release {number}: the way back could not be taken: {error}", file=sys.stderr, flush=True)
+            _say(f"release {number}: the way back could not be taken: {error}")
         mark(self._state, number, why)
+
+
+def _say(text: str) -> None:
+    """To the worker's log, which may lie on the very disk that is full."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def mark(state: State, number: int, why: str) -> None:
@@ -115,7 +122,7 @@ def mark(state: State, number: int, why: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        print(f"release {number}: no mark could be left: {error}", file=sys.stderr, flush=True)
+        _say(f"release {number}: no mark could be left: {error}")
 
 
 def _moving(state: State) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,11 @@ def test_a_full_disk_takes_the_way_back(small: Site) -> None:
     number = small.order(small.commit(small.manifest(rollout=LONG, env="WORD: full"), "v2"))
     small.wait_weight(number, 500)
     ballast = small.folder / "ballast"
-    with ballast.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
-        except OSError:
-            pass
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        for size in (1 << 16, 1 << 12, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
     small.until(lambda: not waking.lives(small.desk.state), 60)
     small.until(lambda: routed(small) == {stable: 1000}, 30)
     ballast.unlink()

@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_resumed(served: Site) -> None:
 def test_nobody_watching_the_keeper_goes_back(served: Site) -> None:
     """Dead man's rule: the worker stays away, the keeper takes the way back; the release ends unattended."""
     stable = next(iter(served.observed()["split"]["app"]))
-    number = served.order(promoting(served, "unattended", LONG, production="unattended: 2s"))
+    number = served.order(promoting(served, "unattended", LONG, production="unattended: 5s"))
     served.wait_weight(number, 500)
     os.kill(served.worker_pid(), signal.SIGKILL)
     served.until(lambda: {stable: 1000} == served.observed()["split"]["app"], 20)
@@ -127,7 +127,7 @@ def test_after_a_reboot_up_restores_and_a_canary_is_at_its_way_back(
     monkeypatch.setenv("PENSTOCK_BOOT_ID_FILE", str(other))
     served.until(lambda: not lock.is_kept(served.environment), 5)
     assert boot.bring_up(served.desk)
-    served.until(lambda: {stable: 1000} == served.observed()["split"]["app"] and served.observed()["phase"] == "settled", 30)
+    served.until(lambda: {stable: 1000} == served.observed()["split"].get("app") and served.observed()["phase"] == "settled", 30)
     row = served.wait(number)
     assert ("rolled_back", "unattended") == (row["state"], row["cause"]), served.story(number)
 

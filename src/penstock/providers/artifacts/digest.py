@@ -1,4 +1,4 @@
-"""The digest of a folder: sorted paths, executable bits and contents, without caches, its own path normalised."""
+"""The digest of a folder: sorted paths, executable bits and contents, its own path normalised."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def digest(folder: Path) -> str:
     link counts by its name. OSError where something cannot be read.
     """
     total = hashlib.sha256()
-    own = os.fsencode(folder)
+    own = os.fsencode(folder.absolute())
     for name, path in sorted(_files(own)):
         kind, content = _entry(path, own)
         total.update(b"%d:%s%s%s" % (len(name), name, kind, content))

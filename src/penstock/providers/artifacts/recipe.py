@@ -1,4 +1,4 @@
-"""What a build section says is run, and the environment it is run in (pure but for what the machine says of itself)."""
+"""What a build section says is run, and the environment that it is run in."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from penstock.errors import PenstockError
 
 FORMAT = 2
 _PATH = "/usr/local/bin:/usr/bin:/bin"
+_KEY = re.compile(r"[0-9a-f]{12}-[0-9a-f]{12}")
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _SHELLS = frozenset(["sh", "bash", "dash", "/bin/sh", "/bin/bash", "/bin/dash"])
 _PASSWORD = re.compile(r"://[^/@\s]*:([^/@\s]+)@")
@@ -27,10 +28,15 @@ _NETWORK = re.compile(
 
 
 def key(commit: str, section: Mapping[str, Any] | None) -> str:
-    """The name of what a build makes: of the same commit by the same section, for Python by the same Python."""
+    """The name of what is made of a commit by a section, for Python builds by a version of Python."""
     python = sys.version.split()[0] if _is_python(section) else ""
     words = json.dumps([FORMAT, commit, section, python], sort_keys=True)
     return f"{commit[:12]}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+
+
+def is_key(name: str) -> bool:
+    """Whether a name is one that `key` gives."""
+    return _KEY.fullmatch(name) is not None
 
 
 def commands(section: Mapping[str, Any] | None) -> list[list[str]]:
@@ -39,7 +45,14 @@ def commands(section: Mapping[str, Any] | None) -> list[list[str]]:
     if section and _is_python(section):
         found.append([sys.executable, "-m", "venv", ".venv"])
         if section.get("requirements"):
-            install = [".venv/bin/python", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+            install = [
+                ".venv/bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--no-input",
+                "--disable-pip-version-check",
+            ]
             found.append([*install, "--requirement", str(section["requirements"])])
     if section and (run := section.get("run")):
         found.append(["sh", "-c", run["sh"]] if run.get("sh") is not None else list(run["words"]))
@@ -62,7 +75,7 @@ def missing(section: Mapping[str, Any] | None) -> PenstockError | None:
 def environment(
     place: Path, home: Path, section: Mapping[str, Any] | None, secrets: Mapping[str, str]
 ) -> dict[str, str]:
-    """Empty but for PATH, HOME, LANG, how this machine reaches packages, the section's `env`, and the secrets."""
+    """Empty but for PATH, HOME, LANG, what leads to packages, the section's `env`, and the secrets."""
     path = f"{place}/.venv/bin:{Path(sys.executable).parent}:{_PATH}"
     own = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": str(home)}
     return {**_network(), **own, **((section or {}).get("env") or {}), **secrets}
@@ -83,20 +96,20 @@ def filled(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in env:
-            said = f"give {found[1]} under `env` of `build`, or name it in its `sees`"
-            raise PenstockError("no-variable", f"the build does not see `{found[0]}`", " ".join(argv), next=said)
+            do = f"give {found[1]} under `env` of `build`, or name it in its `sees`"
+            raise PenstockError("no-variable", f"`{found[0]}` is not seen by the build", argv[0], next=do)
         return env[found[1]]
 
     return [_NAME.sub(value, word) for word in argv]
 
 
 def _network() -> dict[str, str]:
-    """What leads to packages. The user's own configuration and cache of pip are found by HOME, which is another."""
-    config, cache = (_folder("XDG_CONFIG_HOME", ".config"), _folder("XDG_CACHE_HOME", ".cache"))
-    files = [file for file in (config / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf") if file.is_file()]
-    own = {"PIP_CONFIG_FILE": str(files[0])} if files else {}
+    """What leads to packages. pip finds the user's configuration and cache by HOME, which is another here."""
+    config, cache = _folder("XDG_CONFIG_HOME", ".config"), _folder("XDG_CACHE_HOME", ".cache")
+    files = (config / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf")
+    own = [("PIP_CONFIG_FILE", str(file)) for file in files if file.is_file()]
     said = {name: value for name, value in os.environ.items() if _NETWORK.fullmatch(name)}
-    return {"PIP_CACHE_DIR": str(cache / "pip"), **own, **said}
+    return {"PIP_CACHE_DIR": str(cache / "pip"), **dict(own[:1]), **said}
 
 
 def _folder(variable: str, beside_home: str) -> Path:

@@ -2,154 +2,228 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import errno
 import json
-import os
-import shutil
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from penstock import shell
 from penstock.core.target import Artifact
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, StateError
 from penstock.ports import Forge
+from penstock.providers.artifacts import disk, log, recipe, stragglers
 from penstock.providers.artifacts.digest import digest
 
-FORMAT = 1
-_PATH = "/usr/local/bin:/usr/bin:/bin"
-_PIP = ("PIP_", "SSL_CERT_", "REQUESTS_CA_", "UV_")  # where packages come from is the machine's, not the manifest's
+WITHIN_S = 900.0
+_EXPORT_S = 900.0  # how much longer than the commands of a build its export and digest may take
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One build: what of, by which section, with what, where to."""
+
+    forge: Forge
+    commit: str
+    section: Mapping[str, Any] | None
+    secrets: Mapping[str, str]
+    place: Path
+    log_file: Path
+
+    @property
+    def within_s(self) -> float:
+        return float((self.section or {}).get("within_s") or WITHIN_S)
+
+    @property
+    def home(self) -> Path:
+        return _beside(self.place, "home")
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        return recipe.environment(self.place, self.home, self.section, self.secrets)
+
+    @property
+    def values(self) -> list[str]:
+        """What the log must not hold."""
+        return [*self.secrets.values(), *recipe.passwords(self.env)]
 
 
 class Store:
-    """Artifacts by key: commit, build section, and for Python builds its version. A failed build leaves its log only."""
+    """Artifacts in a folder, by key: commit, build section, and for Python builds its version.
+
+    Beside the folder KEY lie KEY.complete (the marker: JSON with format, digest, commit, built_at in seconds
+    since the epoch, seconds), KEY.lock and, while it is built, KEY.home and KEY.tar. Without its marker a
+    folder is nothing: it is removed, and built anew.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = Path(folder)
+        self._folder = Path(folder).absolute()
 
     def build(
-        self, forge: Forge, commit: str, section: Mapping[str, Any] | None, secrets: Mapping[str, str], log_file: Path
+        self,
+        forge: Forge,
+        commit: str,
+        section: Mapping[str, Any] | None,
+        secrets: Mapping[str, str],
+        log_file: Path,
     ) -> Artifact:
-        """The artifact, made at most once: of two builds at once the second waits, and finds what the first made."""
-        key = _key(commit, section)
-        place = self._folder / key
+        """The artifact, made at most once: of two builds at once the second waits, and finds the first's.
+
+        `section` is a build section as plain data, `secrets` what it sees. The log holds what the commands
+        printed, the secrets masked; it stays, whatever comes. Errors, all with nothing half-usable left:
+        `build` (a command failed), `build-within` (too slow), `build-disk` (no space, no right), `build-busy`,
+        `no-venv`, `no-variable`, `stragglers`, and those of the forge.
+        """
+        place = self._folder / recipe.key(commit, section)
+        job = _Job(forge, commit, section, secrets, place, Path(log_file))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _locked(self._folder / f"{key}.lock"):
-                found = self._complete(key)
-                if found is None:
-                    found = self._make(forge, commit, section, secrets, place, log_file)
+            with disk.locked(_beside(place, "lock"), job.within_s + _EXPORT_S) as is_ours:
+                if not is_ours:
+                    raise PenstockError("build-busy", "another build of this commit does not end", str(place))
+                found = _known(place) or _make(job)
         except OSError as error:
-            shutil.rmtree(place, ignore_errors=True)
-            raise PenstockError("build", f"the build cannot be written: {error.strerror}", str(place),
-                                next="make space, or see `penstock doctor`") from error  # fmt: skip
+            raise PenstockError(
+                "build-disk",
+                f"the build cannot be written: {error.strerror or error}",
+                str(error.filename or place),
+                next="make space, or see `penstock doctor`",
+            ) from error
         return Artifact("folder", str(place), found)
 
     def paths(self, artifact: Artifact) -> list[str]:
         """The artifact's own folders of programs."""
-        places = [Path(artifact.locator) / ".venv" / "bin", Path(artifact.locator) / "node_modules" / ".bin"]
+        places = [Path(artifact.locator, *words) for words in ((".venv", "bin"), ("node_modules", ".bin"))]
         return [str(place) for place in places if place.is_dir()]
 
     def verify(self, artifact: Artifact) -> bool:
-        """Whether the folder is what was built."""
-        return digest(Path(artifact.locator)) == artifact.digest
-
-    def prune(self, keep: set[str]) -> None:
-        """Remove every artifact whose path is not named. Who calls names all that is in use."""
-        for marker in sorted(self._folder.glob("*.complete")):
-            place = marker.with_suffix("")
-            if str(place) not in keep:
-                with _locked(place.with_name(f"{place.name}.lock")):
-                    marker.unlink(missing_ok=True)
-                    shutil.rmtree(place, ignore_errors=True)
-
-    def _complete(self, key: str) -> str | None:
-        marker = self._folder / f"{key}.complete"
-        if not (marker.exists() and (self._folder / key).is_dir()):
-            return None
-        return str(json.loads(marker.read_text())["digest"])
-
-    def _make(
-        self, forge: Forge, commit: str, section: Mapping[str, Any] | None, secrets: Mapping[str, str], place: Path,
-        log_file: Path,
-    ) -> str:  # fmt: skip
-        began = time.monotonic()
-        shutil.rmtree(place, ignore_errors=True)  # half of an earlier one
-        place.mkdir(mode=0o700)
-        log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Whether the folder is still what was built; False when it is gone. Unreadable is a StateError."""
+        place = Path(artifact.locator)
         try:
-            forge.export(commit, str(place))
-            for argv in _commands(section):
-                _run(argv, place, section or {}, secrets, log_file)
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
-        found = digest(place)
-        seconds = round(time.monotonic() - began, 3)
-        beside = place.with_name(f"{place.name}.{os.getpid()}")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"format": FORMAT, "digest": found, "commit": commit, "seconds": seconds}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(place.with_name(f"{place.name}.complete"))
-        return found
+            return place.is_dir() and digest(place) == artifact.digest
+        except OSError as error:
+            said = f"the artifact cannot be read: {error.strerror}"
+            raise StateError("artifact", said, str(place)) from error
+
+    def prune(self, keep: Iterable[str]) -> None:
+        """Remove every artifact that is not named by its locator, and what killed builds left.
+
+        Who calls names all that is in use. What is being built right now is left alone.
+        """
+        kept = {Path(locator).name for locator in keep if locator}
+        known = {path.name.partition(".")[0] for path in self._folder.glob("*")}
+        for key in sorted(key for key in known - kept if recipe.is_key(key)):
+            try:
+                self._remove(self._folder / key)
+            except OSError as error:
+                raise StateError(
+                    "artifact",
+                    f"an old artifact cannot be removed: {error.strerror}",
+                    str(self._folder / key),
+                ) from error
+
+    def _remove(self, place: Path) -> None:
+        with disk.locked(_beside(place, "lock"), 0) as is_ours:
+            if is_ours:
+                stragglers.end_all(_beside(place, "home"))
+                _beside(place, "complete").unlink(missing_ok=True)  # first: half a folder is never whole
+                disk.remove(place)
+                for path in sorted(self._folder.glob(f"{place.name}.*")):
+                    disk.remove(path)
 
 
-def _key(commit: str, section: Mapping[str, Any] | None) -> str:
-    python = sys.version.split()[0] if section and section.get("kind") == "python" else ""
-    words = json.dumps([FORMAT, commit, section, python], sort_keys=True)
-    return f"{commit[:12]}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
-
-
-def _commands(section: Mapping[str, Any] | None) -> Iterator[list[str]]:
-    if not section:
-        return
-    if section["kind"] == "python":
-        yield [sys.executable, "-m", "venv", ".venv"]
-        if section.get("requirements"):
-            yield [".venv/bin/python", "-m", "pip", "install", "--quiet", "--no-input",
-                   "--disable-pip-version-check", "-r", section["requirements"]]  # fmt: skip
-    run = section.get("run")
-    if run:
-        yield ["sh", "-c", run["sh"]] if run.get("sh") is not None else list(run["words"])
-
-
-def _run(
-    argv: list[str], place: Path, section: Mapping[str, Any], secrets: Mapping[str, str], log_file: Path
-) -> None:
-    home = place.with_name(f"{place.name}.home")
-    home.mkdir(mode=0o700, exist_ok=True)
+def _known(place: Path) -> str | None:
+    """The digest in the marker of a whole artifact; None when there is none."""
+    marker = _beside(place, "complete")
+    if not (marker.exists() and place.is_dir()):
+        return None
     try:
-        done = shell.run(
-            argv, cwd=place, env=_environment(place, home, section, secrets),
-            timeout_s=float(section.get("within_s") or 900), log_file=log_file,
-        )  # fmt: skip
+        return str(json.loads(marker.read_text())["digest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            "artifact",
+            "the marker of an artifact is damaged",
+            str(marker),
+            "whether the folder beside it is whole is not known, and it may be running",
+            "release another commit, then remove the marker",
+        ) from error
+
+
+def _make(job: _Job) -> str:
+    """Build, mark, and return the digest; whatever happens, a folder without a marker does not stay."""
+    began, built_at = time.monotonic(), time.time()
+    _clear(job)
+    try:
+        log.settle(job.log_file, job.values)  # of a try that was killed
+        log.note(job.log_file, f"building {job.commit} in {job.place}")
+        _fill(job)
+        disk.make_read_only(job.place)
+        found = digest(job.place)
+        disk.flush(job.place)
+        facts = {"format": recipe.FORMAT, "digest": found, "commit": job.commit, "built_at": built_at}
+        facts["seconds"] = round(time.monotonic() - began, 3)
+        disk.write_whole(_beside(job.place, "complete"), facts)
+    except BaseException:
+        # The first error is the one to be told; what cannot be cleared now is cleared by the next build.
+        with suppress(OSError, PenstockError):
+            _clear(job)
+        raise
+    with suppress(OSError):  # it is built, and prune removes what lies about
+        disk.remove(job.home)
+    return found
+
+
+def _fill(job: _Job) -> None:
+    """The commit's files, then the commands; then nobody is left who would still write."""
+    if lacking := recipe.missing(job.section):
+        raise lacking
+    job.forge.export(job.commit, str(job.place))
+    job.home.mkdir(mode=0o700)
+    deadline = time.monotonic() + job.within_s
+    try:
+        for argv in recipe.commands(job.section):
+            _run(job, recipe.filled(argv, job.env), deadline - time.monotonic())
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        try:
+            stragglers.end_all(job.home)
+        finally:
+            log.settle(job.log_file, job.values)
+
+
+def _run(job: _Job, argv: list[str], left_s: float) -> None:
+    shown = log.shown(argv, job.values)
+    log.note(job.log_file, f"$ {shown}")
+    try:
+        done = shell.run(argv, cwd=job.place, env=job.env, timeout_s=max(0.0, left_s), log_file=job.log_file)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        do = "begin it with #! and a program, or name the program that runs it"
+        raise PenstockError("build", f"`{argv[0]}` is no program", str(job.place), next=do) from error
+    log.settle(job.log_file, job.values)
     if not done.ok:
-        how = f"took longer than {section.get('within_s'):.0f} s" if done.timed_out else f"ended with {done.code}"
-        raise PenstockError("build", f"`{' '.join(argv)}` {how}", str(place), next=f"its output: {log_file}")
+        raise _failed(job, done, shown)
 
 
-def _environment(
-    place: Path, home: Path, section: Mapping[str, Any], secrets: Mapping[str, str]
-) -> dict[str, str]:
-    """Empty but for the paths, the language, what pip needs to find packages, `env`, and the named secrets."""
-    pip = {name: value for name, value in os.environ.items() if name.startswith(_PIP)}
-    own_pip = Path.home() / ".config" / "pip" / "pip.conf"
-    if own_pip.exists():
-        pip.setdefault("PIP_CONFIG_FILE", str(own_pip))
-    path = f"{place}/.venv/bin:{Path(sys.executable).parent}:{_PATH}"
-    return {**pip, "PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-            **section.get("env", {}), **secrets}  # fmt: skip
+def _failed(job: _Job, done: shell.Completed, shown: str) -> PenstockError:
+    place, said = str(job.place), log.last_line(job.log_file)
+    if not done.timed_out:
+        return PenstockError("build", f"`{shown}` ended with {done.code}", place, said, f"see {job.log_file}")
+    what, do = f"the build was not over within {job.within_s:g} s", "give it longer: `within` under `build`"
+    return PenstockError("build-within", what, place, f"it was at `{shown}`", f"see {job.log_file}; or {do}")
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _clear(job: _Job) -> None:
+    """Nothing of an earlier try is left, nor anybody who would write into the next."""
+    stragglers.end_all(job.home)
+    _beside(job.place, "complete").unlink(missing_ok=True)
+    for path in (job.place, job.home, _beside(job.place, "tar")):
+        disk.remove(path)
+
+
+def _beside(place: Path, what: str) -> Path:
+    return place.with_name(f"{place.name}.{what}")

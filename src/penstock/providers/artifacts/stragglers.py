@@ -18,8 +18,8 @@ _WAIT_MS = 500
 def end_all(home: Path) -> int:
     """Kill every process that was started with this HOME, wherever it went; how many there were.
 
-    An orphan would go on writing into a folder that is being built anew. A build's HOME is its own, so nothing
-    else carries it. Bounded: a PenstockError `stragglers` if some cannot be ended.
+    An orphan would go on writing into a folder that is being built anew. A build's HOME is its own, so
+    nothing else carries it. Bounded: a PenstockError `stragglers` if some cannot be ended.
     """
     ended = 0
     for _ in range(_ROUNDS):

@@ -42,7 +42,7 @@ class GitForge:
         self._where = str(repository)
 
     def resolve(self, revision: str) -> str:
-        """The full commit id of a word that git knows; where there is none, an error with the nearest names."""
+        """The full commit id of a word that git knows; an error with the nearest names when there is none."""
         if not revision.strip() or not revision.isprintable() or len(revision) > _WORD_LIMIT:
             raise self._unknown("")
         done = self._git.attempt("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
@@ -54,7 +54,7 @@ class GitForge:
         raise self._unknown(revision)
 
     def read(self, commit: str, path: str) -> str | None:
-        """A file's text at a commit, at most 1 MiB; links inside the commit are followed. None: not there."""
+        """A file's text at a commit, at most 1 MiB, links inside it followed; None when it is not there."""
         if not path.isprintable():
             return None
         ask = ("cat-file", "--batch-check", "--follow-symlinks")

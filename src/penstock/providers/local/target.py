@@ -141,8 +141,7 @@ class LocalTarget:
     def keep(self) -> None:
         """Make sure that a keeper lives."""
         if not lock.is_kept(self._folder):
-            argv = [sys.executable, "-m", "penstock.providers.local.keeper", str(self._folder.root)]
-            shell.spawn(argv, self._folder.keeper_log, cwd="/")
+            start_keeper(self._folder)
 
     def _write(self, desired: Desired, want: dict[str, Any]) -> int:
         """The generation in force once the desire is written; what is written already is not written again."""
@@ -210,6 +209,23 @@ class LocalTarget:
                 for name, u in revision.units.items()
             },
         }
+
+
+def bring_up(folder: Path) -> bool:
+    """Start the keeper of an environment in which something should run and nobody keeps; whether one was started."""
+    place = Folder.of(folder)
+    wanted = desire.read(place)
+    empty = not wanted or not any(unit["placed"] for unit in wanted["units"].values())
+    if empty or lock.is_kept(place):
+        return False
+    start_keeper(place)
+    return True
+
+
+def start_keeper(folder: Folder) -> None:
+    """Start a keeper that outlives us; a second one sees the first, and ends."""
+    argv = [sys.executable, "-m", "penstock.providers.local.keeper", str(folder.root)]
+    shell.spawn(argv, folder.keeper_log, cwd="/")
 
 
 def _health(section: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -6,13 +6,19 @@ import hashlib
 import hmac
 import json
 import os
+import select
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.errors import UserError
+from penstock.providers.secrets.private import keep_first, write_private
 
 _LIMIT = 64 << 10
+_WAIT_S = 5.0
+_OPEN_TO_OTHERS = 0o066
+_KEY_BYTES = 32
 
 
 class ReferenceSecrets:
@@ -22,12 +28,16 @@ class ReferenceSecrets:
         self._key_file = Path(folder) / "digest.key"
 
     def resolve(self, references: Mapping[str, str], environment: str) -> dict[str, str]:
-        """The values. A missing one is a UserError `no-secret` that names the reference, never a value."""
+        """The values, by name. No error ever holds one.
+
+        UserError `no-secret` names the reference that leads to nothing; `secret-readable` the file that
+        others than its owner may read or write.
+        """
         return {name: _value(name, reference, environment) for name, reference in references.items()}
 
     def write_private(self, path: Path, values: Mapping[str, str]) -> None:
-        """The values as JSON, 0600, whole or not at all."""
-        _write(path, json.dumps(dict(values)).encode())
+        """The values as JSON, 0600, whole or not at all; a StateError when they cannot be written."""
+        write_private(path, json.dumps(dict(values)).encode())
 
     def digest(self, values: Mapping[str, str]) -> str:
         """A keyed digest: equal for equal values in this state folder, and it gives nothing away."""
@@ -35,22 +45,18 @@ class ReferenceSecrets:
         return hmac.new(self._key(), text, hashlib.sha256).hexdigest()
 
     def _key(self) -> bytes:
-        try:
-            return self._key_file.read_bytes()
-        except FileNotFoundError:
-            self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(self._key_file, os.urandom(32))
-            return self._key_file.read_bytes()
+        return keep_first(self._key_file, _KEY_BYTES)
 
 
 def _value(name: str, reference: str, environment: str) -> str:
     scheme, _, locator = reference.partition(":")
     locator = locator.replace("$ENVIRONMENT", environment)
     if scheme == "env":
-        value = os.environ.get(locator)
-        if value is None:
-            raise _missing(name, reference, f"the variable {locator} is not set", f"export {locator}=…, and order again")
-        return value
+        found = os.environ.get(locator)
+        if found is None:
+            do = f"export {locator}=…, and order again"
+            raise _missing(name, reference, f"the variable {locator} is not set", do)
+        return found
     if scheme == "file":
         return _file(name, reference, Path(locator))
     raise _missing(name, reference, f"`{scheme}:` is not known", "file:/a/path or env:A_VARIABLE")
@@ -58,27 +64,45 @@ def _value(name: str, reference: str, environment: str) -> str:
 
 def _file(name: str, reference: str, path: Path) -> str:
     try:
-        found = path.stat()
-        if stat.S_ISREG(found.st_mode) and found.st_mode & 0o077:
-            raise UserError("secret-readable", f"the secret {name} may be read by others", str(path),
-                            "its file is open to its group or to everybody", f"chmod 600 {path}")  # fmt: skip
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
+        # What is opened is what is looked at; and to open a pipe must not be to wait for its writer.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _refuse_open_to_others(name, path, os.fstat(fd))
+            data = _read(fd)
+        finally:
+            os.close(fd)
     except OSError as error:
-        raise _missing(name, reference, f"{path}: {error.strerror}", "write the value there (0600)") from error
-    if len(data) > _LIMIT:
-        raise _missing(name, reference, f"{path} is larger than 64 KiB", "a secret is a word, not a file of them")
-    return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+        do = "write the value there, readable by its owner only (chmod 600)"
+        raise _missing(name, reference, f"{path}: {error.strerror or error}", do) from error
+    if len(data) > _LIMIT or b"\0" in data:
+        what = "holds a NUL character" if b"\0" in data else "is larger than 64 KiB"
+        raise _missing(name, reference, f"{path} {what}", "a secret is a word or a key, as text")
+    return data.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _refuse_open_to_others(name: str, path: Path, found: os.stat_result) -> None:
+    if stat.S_ISREG(found.st_mode) and found.st_mode & _OPEN_TO_OTHERS:
+        raise UserError(
+            "secret-readable",
+            f"the secret {name} is open to others than its owner",
+            str(path),
+            f"its file has the mode {stat.S_IMODE(found.st_mode):04o}: its group or everybody may use it",
+            f"chmod 600 {path}",
+        )
+
+
+def _read(fd: int) -> bytes:
+    """Everything up to just over the limit; a pipe that nobody fills is a TimeoutError after five seconds."""
+    data, deadline = b"", time.monotonic() + _WAIT_S
+    while len(data) <= _LIMIT:
+        if not select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise TimeoutError(f"nothing could be read for {_WAIT_S:.0f} s")
+        chunk = os.read(fd, _LIMIT + 1 - len(data))
+        if not chunk:
+            break
+        data += chunk
+    return data
 
 
 def _missing(name: str, reference: str, why: str, do: str) -> UserError:
     return UserError("no-secret", f"the secret {name} cannot be had", reference, why, do)
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
