@@ -34,7 +34,9 @@ def main() -> None:
             done.append(told["back:done"] - verdict)
         load.stop()
         print("| from the verdict | median s | longest s |\n|---|---|---|")
-        print(f"| to the last request that reached the candidate | {statistics.median(decided):.2f} | {max(decided):.2f} |")
+        print(
+            f"| to the last request that reached the candidate | {statistics.median(decided):.2f} | {max(decided):.2f} |"
+        )
         print(f"| to 'nothing goes to it any more' in the record | {statistics.median(done):.2f} | {max(done):.2f} |")
         print(f"| Envoy's own switch: a route file renamed until it is acted on | {_own(site):.2f} | |")
     finally:

@@ -24,8 +24,6 @@ def aborted(sim: Simulation) -> None:
     orders.give(sim.store, sim.clock.now(), "abort", person="ana", uid=0, service="shop", environment="production")
 
 
-
-
 def broken(sim: Simulation) -> None:
     sim.target.break_revision(sim.candidate.id)
 

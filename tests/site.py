@@ -99,7 +99,9 @@ environments:
         """Order a release, and wait for its end."""
         return self.wait(self.order(commit, **options))
 
-    def wait(self, number: int, *, until: tuple[str, ...] = (), wake: bool = True, deadline_s: float = DEADLINE_S) -> Row:
+    def wait(
+        self, number: int, *, until: tuple[str, ...] = (), wake: bool = True, deadline_s: float = DEADLINE_S
+    ) -> Row:
         """The release's row, once it is over or in one of the states."""
         deadline = time.monotonic() + deadline_s
         while time.monotonic() < deadline:
@@ -142,7 +144,9 @@ environments:
         tail = log.read_text()[-2000:] if log.exists() else ""
         keeper = self.environment / "keeper.log"
         kept = keeper.read_text()[-1500:] if keeper.exists() else ""
-        return "\n".join([f"\n{shown['state']} {shown['cause']} {shown['sentence']}", *lines, "worker:", tail, "keeper:", kept])
+        return "\n".join(
+            [f"\n{shown['state']} {shown['cause']} {shown['sentence']}", *lines, "worker:", tail, "keeper:", kept]
+        )
 
     def load(self, rps: float = 150, mix: tuple[Ask, ...] = (Ask("GET", "/"),), **options: object) -> Running:
         """A strict client, on a schedule."""

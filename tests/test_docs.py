@@ -13,7 +13,9 @@ from penstock.cli import VERBS, root
 from penstock.manifest import read
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")] if ".venv" not in str(p)]
+DOCUMENTS = [
+    p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")] if ".venv" not in str(p)
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -73,7 +75,9 @@ def test_looking_loads_no_engine() -> None:
         "    CliRunner().invoke(root, words)\n"
         "print([m for m in ('dbos', 'pydantic', 'ruamel', 'ruamel.yaml', 'httpx2') if m in sys.modules])"
     )
-    done = shell.run([sys.executable, "-c", code], env={"PENSTOCK_STATE": "/tmp/penstock-test-empty", "PATH": "/usr/bin"})
+    done = shell.run(
+        [sys.executable, "-c", code], env={"PENSTOCK_STATE": "/tmp/penstock-test-empty", "PATH": "/usr/bin"}
+    )
     assert "[]" == done.out.strip(), done.err
 
 

@@ -20,7 +20,9 @@ def bring_up(desk: Desk) -> list[str]:
     for env in environments.all_of(desk.store):
         if env["target"] == "local":
             started = registry.find("keeper", "local")(Path(env["folder"]))
-            said.append(f"{env['service']}/{env['environment']}: {'keeper started' if started else 'runs, or is empty'}")
+            said.append(
+                f"{env['service']}/{env['environment']}: {'keeper started' if started else 'runs, or is empty'}"
+            )
     if releases.unended(desk.store):
         waking.ensure(desk.state)
         said.append("worker started: a release is not over")

@@ -69,7 +69,12 @@ def _folder(name: str, path: Path) -> Line:
 def _disk(path: Path) -> Line:
     there = next(p for p in (path, *path.parents) if p.exists())
     free = shutil.disk_usage(there).free
-    return Line("disk", free > LEAST_FREE, f"{free / (1 << 30):.1f} GiB free", "make space: a release needs some to record what it does")
+    return Line(
+        "disk",
+        free > LEAST_FREE,
+        f"{free / (1 << 30):.1f} GiB free",
+        "make space: a release needs some to record what it does",
+    )
 
 
 def _records(state: State) -> Line:
@@ -80,9 +85,13 @@ def _records(state: State) -> Line:
             open_ = db.execute("SELECT count(*) FROM releases WHERE ended_at IS NULL").fetchone()[0]
         finally:
             db.close()
-        return Line("records", found == "ok", f"{found}, {open_} releases not over", "restore records.sqlite from a backup")
+        return Line(
+            "records", found == "ok", f"{found}, {open_} releases not over", "restore records.sqlite from a backup"
+        )
     except sqlite3.Error as error:
-        return Line("records", False, str(error), "restore records.sqlite from a backup, or find who locks it: fuser -v")
+        return Line(
+            "records", False, str(error), "restore records.sqlite from a backup, or find who locks it: fuser -v"
+        )
 
 
 def _keepers(state: State) -> list[Line]:
@@ -123,7 +132,9 @@ def _worker(state: State) -> Line:
     finally:
         db.close()
     if open_:
-        return Line("worker", False, f"none lives, and {open_} releases are not over; log: {state.worker_log}", "penstock up")
+        return Line(
+            "worker", False, f"none lives, and {open_} releases are not over; log: {state.worker_log}", "penstock up"
+        )
     return Line("worker", True, "none is needed")
 
 
@@ -133,7 +144,9 @@ def _audit(state: State) -> Line:
     if not state.audit_log.exists():
         return Line("audit", True, "empty")
     wrong = audit.verify(state.audit_log)
-    return Line("audit", not wrong, wrong or "the chain is whole", "compare with a copy: somebody or something changed it")
+    return Line(
+        "audit", not wrong, wrong or "the chain is whole", "compare with a copy: somebody or something changed it"
+    )
 
 
 def _boot(state: State) -> Line:

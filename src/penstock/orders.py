@@ -39,9 +39,7 @@ def order_release(
     return number
 
 
-def order_again(
-    desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False
-) -> int:
+def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False) -> int:
     """A rollback to a revision that is kept, or a restart of it: placed anew under a number of its own."""
     forge = GitForge(desk.state.repository(service))
     environment = environment_named(manifest_at(forge, found["commit_id"]), name)

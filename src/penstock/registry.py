@@ -44,7 +44,9 @@ def find(group: str, name: str) -> Any:
 
     for point in entry_points(group=f"penstock.{group}", name=name):
         return point.load()
-    raise UserError("no-kind", f"there is no {group} named `{name}`", next=f"one of: {', '.join(BUILT_IN.get(group, {}))}")
+    raise UserError(
+        "no-kind", f"there is no {group} named `{name}`", next=f"one of: {', '.join(BUILT_IN.get(group, {}))}"
+    )
 
 
 def kinds() -> Mapping[str, Mapping[str, Any]]:

@@ -76,9 +76,7 @@ def run(
         timed_out = True
         _kill_group(process.pid)
         out, err = process.communicate()
-    return Completed(
-        tuple(argv), process.returncode, _text(out), _text(err), time.monotonic() - began, timed_out
-    )
+    return Completed(tuple(argv), process.returncode, _text(out), _text(err), time.monotonic() - began, timed_out)
 
 
 def spawn(

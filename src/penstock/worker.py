@@ -43,7 +43,7 @@ def work(state: State, linger_s: float = LINGER_S) -> int:
     walker = _Walker(state, store, epoch)
     try:
         durable.launch(state.journal, {"release": walker.release, "bake": walker.bake})
-        _serve(store, walker, linger_s)
+        _serve(store, linger_s)
         durable.stop()
     except (JournalError, StateError) as error:
         walker.abandon(error)
@@ -134,19 +134,17 @@ def _lease(store: Store) -> int:
     with store.write() as db:
         row = store.row("SELECT epoch FROM lease WHERE name = 'worker'")
         epoch = int(row["epoch"]) + 1 if row else 1
-        db.execute(
-            "INSERT OR REPLACE INTO lease VALUES ('worker', ?, ?, ?)", (epoch, os.getpid(), shell.boot_id())
-        )
+        db.execute("INSERT OR REPLACE INTO lease VALUES ('worker', ?, ?, ?)", (epoch, os.getpid(), shell.boot_id()))
     return epoch
 
 
-def _serve(store: Store, walker: _Walker, linger_s: float) -> None:
+def _serve(store: Store, linger_s: float) -> None:
     begun: set[str] = set()
     idle_since = time.monotonic()
     while True:
         rows = releases.unended(store)
         for row in rows:
-            name = _story_of(row["number"], row["state"], begun)
+            name = _story_of(row["number"], row["state"])
             if name and name not in begun:
                 begun.add(name)
                 if not durable.outcome(name):
@@ -159,7 +157,7 @@ def _serve(store: Store, walker: _Walker, linger_s: float) -> None:
         time.sleep(TICK_S)
 
 
-def _story_of(number: int, state: str, begun: set[str]) -> str:
+def _story_of(number: int, state: str) -> str:
     """The name of the story that a release is in: its walk, or the hour of its bake."""
     if state != "baking":
         return f"release/{number}"
@@ -172,5 +170,9 @@ def _story_of(number: int, state: str, begun: set[str]) -> str:
 def _mind_failure(store: Store, name: str, number: int) -> None:
     """A story that the engine calls failed is our bug; the release says so, and asks for a person."""
     if durable.outcome(name) in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
-        ending = Ending("stuck", "bug", f"a bug of Penstock stopped this release; see the worker's log, and `penstock doctor`")
-        releases.update(store, number, state=ending.state, cause=ending.cause, sentence=ending.sentence, ended_at=time.time())
+        ending = Ending(
+            "stuck", "bug", "a bug of Penstock stopped this release; see the worker's log, and `penstock doctor`"
+        )
+        releases.update(
+            store, number, state=ending.state, cause=ending.cause, sentence=ending.sentence, ended_at=time.time()
+        )

@@ -107,7 +107,7 @@ def metrics_of(state: State, service: str, environment: Environment) -> Metrics:
     return found
 
 
-def manifest_at(forge: GitForge, commit: str, service: str | None = None) -> Any:
+def manifest_at(forge: GitForge, commit: str) -> Any:
     """The manifest of a commit; an error when the commit has none."""
     from penstock.errors import UserError
 

@@ -40,9 +40,7 @@ def _answering(service: Service) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("content-length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(length).decode()
-            answer = service.next_answer(
-                {"method": self.command, "path": self.path, "headers": headers, "body": body}
-            )
+            answer = service.next_answer({"method": self.command, "path": self.path, "headers": headers, "body": body})
             if callable(answer):
                 self.close_connection = True
                 with suppress(OSError):  # whoever asked may be gone

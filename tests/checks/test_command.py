@@ -49,9 +49,7 @@ def texts(outcome: Outcome) -> str:
         ({"run": "echo $NOPE"}, "errored", "`$NOPE` is not known to this check"),
     ],
 )  # fmt: skip
-def test_how_a_command_ends(
-    section: Any, state: str, sentence: str, request_for: Make, tmp_path: Path
-) -> None:
+def test_how_a_command_ends(section: Any, state: str, sentence: str, request_for: Make, tmp_path: Path) -> None:
     """0 passes, any other fails; what was not there or not over is errored, with or without a log file."""
     for log in ("", str(tmp_path / "check.log")):
         outcome = run(request_for, section, log_file=log)

@@ -77,9 +77,7 @@ def test_a_whole_url_gets_neither_preview_header_nor_secrets(start: Start, reque
     """Somebody else's host is told nothing but what `bearer` names."""
     ours, theirs = start(), start()
     section = {"get": f"{theirs.url}/models", "bearer": "$TOKEN"}
-    outcome = HttpCheck().run(
-        request_for(section, ours.url, secrets={"TOKEN": SECRET, "OTHER": "not-for-them"})
-    )
+    outcome = HttpCheck().run(request_for(section, ours.url, secrets={"TOKEN": SECRET, "OTHER": "not-for-them"}))
     assert "passed" == outcome.state
     assert [] == ours.asked
     headers = theirs.asked[0]["headers"]
@@ -88,15 +86,11 @@ def test_a_whole_url_gets_neither_preview_header_nor_secrets(start: Start, reque
     assert "not-for-them" not in str(theirs.asked)
 
 
-@pytest.mark.parametrize(
-    "where", [{"headers": {"x": "$TOKEN"}}, {"json": {"x": ["$TOKEN"]}}, {"body": "$TOKEN"}]
-)
+@pytest.mark.parametrize("where", [{"headers": {"x": "$TOKEN"}}, {"json": {"x": ["$TOKEN"]}}, {"body": "$TOKEN"}])
 def test_a_secret_is_never_sent_elsewhere(where: dict[str, Any], start: Start, request_for: Make) -> None:
     """A secret in what goes to somebody else's host is an error of the check, and nothing is asked."""
     theirs = start()
-    request = request_for(
-        {"post": f"{theirs.url}/x", **where}, "http://127.0.0.1:9", secrets={"TOKEN": SECRET}
-    )
+    request = request_for({"post": f"{theirs.url}/x", **where}, "http://127.0.0.1:9", secrets={"TOKEN": SECRET})
     outcome = HttpCheck().run(request)
     assert ("errored", []) == (outcome.state, theirs.asked)
     assert "`$TOKEN` is a secret, and this is not the revision" in outcome.sentence

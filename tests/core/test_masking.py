@@ -100,9 +100,7 @@ def test_basic_authentication_hides_the_password(user: str) -> None:
     masked = mask(f"Authorization: Basic {coded}", ["correct-horse"])
     assert MASK in masked
     kept = masked.removeprefix("Authorization: Basic ").split(MASK)[0]
-    assert f"{user}:correct"[: len(user) + 2].startswith(
-        base64.b64decode(kept[: len(kept) // 4 * 4]).decode("latin-1")
-    )
+    assert f"{user}:correct"[: len(user) + 2].startswith(base64.b64decode(kept[: len(kept) // 4 * 4]).decode("latin-1"))
 
 
 def test_spellings_may_be_mixed() -> None:

@@ -170,9 +170,7 @@ def test_no_standing_is_without_a_move(
     rung: int, watched: float, outcome: str, odds: float, down: bool, ill: bool
 ) -> None:
     """Every standing has a move with a reason, and an unhealthy one never goes forward."""
-    standing = Standing(
-        rung, watched, outcome, odds, "x", ("health", "ill") if ill else None, None, "down" * down
-    )  # type: ignore[arg-type]
+    standing = Standing(rung, watched, outcome, odds, "x", ("health", "ill") if ill else None, None, "down" * down)  # type: ignore[arg-type]
     move = decide(standing)
     assert move.reason
     if outcome == "unhealthy" or ill:

@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import random
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.town import WHERE, Outcome, Town
-
-
-def walk(name: str, seed: int | None, most: int) -> list[Outcome]:
-    """A scenario's boundaries (all of them, or a sample) on a site of its own."""
-    town = Town(Path(tempfile.mkdtemp(prefix="crash-")))
-    try:
-        base = town.baseline(SCENARIOS[name])
-        points = [(step, where) for step in range(1, len(base.steps) + 1) for where in WHERE]
-        if seed is not None:
-            points = random.Random(seed).sample(points, min(most, len(points)))
-        return [town.interrupt(SCENARIOS[name], base, step, where) for step, where in points]
-    finally:
-        town.close()
+from tests.crash.town import walk
 
 
 def main() -> int:
@@ -40,7 +24,9 @@ def main() -> int:
     jobs = [(name, None if asked.every else asked.seed, asked.most) for name in names]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         found = pool.starmap(walk, jobs, chunksize=1)
-    print("| scenario | deaths | same end, nothing left over | resumed after, median | longest |\n|---|---|---|---|---|")
+    print(
+        "| scenario | deaths | same end, nothing left over | resumed after, median | longest |\n|---|---|---|---|---|"
+    )
     for name, outcomes in zip(names, found, strict=True):
         times = sorted(o.resumed_s for o in outcomes)
         good = sum(not o.wrong for o in outcomes)

@@ -56,6 +56,14 @@ SCENARIOS = {
         Scenario("canary", CANARY, SMOKE, "released", "", "candidate"),
         Scenario("rollback", CANARY, LATE, "rolled_back", "check", "stable"),
         Scenario("rolling", ROLLING, SMOKE, "released", "", "candidate"),
-        Scenario("abort", CANARY.replace("50% for 1s", "50% for 60s"), SMOKE, "rolled_back", "person", "stable", abort_at_half),
+        Scenario(
+            "abort",
+            CANARY.replace("50% for 1s", "50% for 60s"),
+            SMOKE,
+            "rolled_back",
+            "person",
+            "stable",
+            abort_at_half,
+        ),
     )
 }

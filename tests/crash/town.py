@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from penstock import api, durable, shell
 from penstock.records import audit, environments, events
 from penstock.records.store import Row
-from tests.crash.scenarios import Scenario
+from tests.crash.scenarios import SCENARIOS, Scenario
 from tests.site import Site
 
 WHERE = ("before", "inside", "after")
@@ -81,7 +83,7 @@ class Town:
         argv = [sys.executable, "-m", "tests.crash.worker", str(state.root), point]
         process = shell.spawn(argv, state.worker_log, cwd=Path(__file__).parents[2])
         if scenario.cause == "person":
-            scenario.meanwhile(self.site, number) if int(point.split(":")[0]) > 9 else None
+            scenario.meanwhile(self.site, number) if int(point.split(":", maxsplit=1)[0]) > 9 else None
         deadline = time.monotonic() + 60
         while shell.reap(process.pid) is None and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -127,3 +129,16 @@ def _lives(site: Site) -> bool:
     from penstock import waking
 
     return waking.lives(site.desk.state)
+
+
+def walk(name: str, seed: int | None, most: int) -> list[Outcome]:
+    """A scenario's boundaries (all of them, or a sample) on a site of its own."""
+    town = Town(Path(tempfile.mkdtemp(prefix="crash-")))
+    try:
+        base = town.baseline(SCENARIOS[name])
+        points = [(step, where) for step in range(1, len(base.steps) + 1) for where in WHERE]
+        if seed is not None:
+            points = random.Random(seed).sample(points, min(most, len(points)))
+        return [town.interrupt(SCENARIOS[name], base, step, where) for step, where in points]
+    finally:
+        town.close()

@@ -30,9 +30,7 @@ def test_three_commits_are_tagged(tmp_path: Path) -> None:
     assert "" == git(folder, "status", "--porcelain")
 
 
-def test_nothing_of_the_users_git_is_needed_or_heeded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_the_users_git_is_needed_or_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No name, no mail, a hook that refuses and a signature that cannot be made: none of it matters."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()

@@ -169,9 +169,7 @@ def test_v2_shows_more(start: Start) -> None:
     assert ([], ["Earl Grey"]) == tuple(
         [item["name"] for item in shop.ask("/search?q=bergamot")[1]["items"]] for shop in (old, new)
     )
-    assert ("absent", "EUR") == tuple(
-        shop.ask("/products/1")[1].get("currency", "absent") for shop in (old, new)
-    )
+    assert ("absent", "EUR") == tuple(shop.ask("/products/1")[1].get("currency", "absent") for shop in (old, new))
 
 
 def test_many_may_start_at_once(start: Start) -> None:

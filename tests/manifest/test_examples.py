@@ -23,9 +23,7 @@ from penstock.providers.command.section import CommandSection, DeclaredCapabilit
 from penstock.providers.local.section import LocalSection
 
 PACKAGE = Path(penstock.__file__).parent
-EXAMPLES = sorted(
-    [*PACKAGE.glob("manifest/*.example.yaml"), *PACKAGE.glob("providers/*/section.example.yaml")]
-)
+EXAMPLES = sorted([*PACKAGE.glob("manifest/*.example.yaml"), *PACKAGE.glob("providers/*/section.example.yaml")])
 SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/build": (Build,),
     "manifest/health": (Health,),

@@ -19,9 +19,7 @@ LINE = "\n----------\n"
 def test_a_good_manifest_reads_as_written_down(path: Path, kinds: Kinds) -> None:
     """A good manifest gives exactly the values and places that lie beside it (UPDATE_GOLDEN=1 rewrites)."""
     text, _, expected = path.read_text().partition(LINE)
-    found = (
-        json.dumps(data.dump(read(text, kinds=kinds)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    )
+    found = json.dumps(data.dump(read(text, kinds=kinds)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text + LINE + found)
         expected = found

@@ -60,13 +60,7 @@ def test_a_damaged_manifest_is_read_or_refused(kinds: Kinds, data: st.DataObject
     survives(text, kinds)
 
 
-@given(
-    st.text(
-        alphabet=st.characters(
-            exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp"), exclude_characters="$\ufeff"
-        )
-    )
-)
+@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp"), exclude_characters="$\ufeff")))
 def test_a_quoted_text_stays_as_it_is(kinds: Kinds, text: str) -> None:
     """What stands between single quotes is the variable's value, character for character."""
     quoted = "'" + text.replace("'", "''") + "'"

@@ -39,7 +39,12 @@ def test_a_journal_cut_anywhere_goes_on_to_an_end(fixture: Path, tmp_path: Path)
         sim = Simulation(folder)
         journal = MemoryJournal()
         journal.kept = [tuple(entry) for entry in kept[:length]]
-        assert walk(Steps(sim.world(sim.order()), journal.run)).state in ("released", "rolled_back", "aborted", "blocked")
+        assert walk(Steps(sim.world(sim.order()), journal.run)).state in (
+            "released",
+            "rolled_back",
+            "aborted",
+            "blocked",
+        )
 
 
 def test_there_are_journals() -> None:

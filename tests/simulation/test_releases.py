@@ -35,7 +35,9 @@ def draw(folder: Path, seed: int) -> tuple[Simulation, str]:
     chance = random.Random(seed)
     rollout = chance.choice(["canary", "canary", "rolling", "all_at_once"])
     asked = environment(rollout, hold_s=60)
-    sim = Simulation(folder, chance.choice([5.0, 50.0, 400.0]), seed, asked, absence_s=chance.choice([1.0, 30.0, 300.0]))
+    sim = Simulation(
+        folder, chance.choice([5.0, 50.0, 400.0]), seed, asked, absence_s=chance.choice([1.0, 30.0, 300.0])
+    )
     sim.metrics.fail(sim.candidate.id, chance.choice([0.001, 0.001, 0.02, 0.3]))
     begin = sim.clock.monotonic()
     trouble = chance.choice(
@@ -156,8 +158,6 @@ def test_a_death_at_any_call_changes_nothing(folder: Path) -> None:
         sim.target.die_at(call, "after" if call % 2 else "before")
         assert "released" == sim.release().state, f"killed at call {call}"
         check(sim, Ending("released"), 1)
-
-
 
 
 def _sub(folder: Path, name: str) -> Path:

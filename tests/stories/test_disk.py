@@ -48,7 +48,9 @@ def test_a_full_disk_takes_the_way_back(small: Site) -> None:
     small.until(lambda: routed(small) == {stable: 1000}, 30)
     ballast.unlink()
     row = small.wait(number)
-    assert ("rolled_back", "journal") == (row["state"], row["cause"]) or row["cause"] == "unattended", small.story(number)
+    assert ("rolled_back", "journal") == (row["state"], row["cause"]) or row["cause"] == "unattended", small.story(
+        number
+    )
     assert {stable: 1000} == routed(small)
 
 

@@ -150,5 +150,3 @@ def test_a_broken_stable_does_not_block_its_own_fix(site: Site) -> None:
     row = site.release(site.commit(site.manifest(rollout=CANARY, env="FIXED: yes")))
     load.stop()
     assert "released" == row["state"], site.story(row["number"])
-
-

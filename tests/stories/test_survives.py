@@ -127,7 +127,9 @@ def test_after_a_reboot_up_restores_and_a_canary_is_at_its_way_back(
     monkeypatch.setenv("PENSTOCK_BOOT_ID_FILE", str(other))
     served.until(lambda: not lock.is_kept(served.environment), 5)
     assert boot.bring_up(served.desk)
-    served.until(lambda: {stable: 1000} == served.observed()["split"].get("app") and served.observed()["phase"] == "settled", 30)
+    served.until(
+        lambda: {stable: 1000} == served.observed()["split"].get("app") and served.observed()["phase"] == "settled", 30
+    )
     row = served.wait(number)
     assert ("rolled_back", "unattended") == (row["state"], row["cause"]), served.story(number)
 
@@ -170,7 +172,10 @@ def test_another_repository_and_a_shallow_clone_are_refused(served: Site, tmp_pa
     assert "shallow" == shallow.value.code
     other = tmp_path / "other"
     other.mkdir()
-    for words in (["init", "-q"], ["-c", "user.name=A", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"]):
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=A", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
         shell.run(["git", *words], cwd=other)
     (other / "penstock.yaml").write_text((served.repository / "penstock.yaml").read_text())
     shell.run(["git", "add", "."], cwd=other)

@@ -145,9 +145,7 @@ def _run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: 
     return _logged(words, env, within_s, request, Path(request.log_file))
 
 
-def _logged(
-    words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path
-) -> Ended:
+def _logged(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path) -> Ended:
     began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
     done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
     return Ended(done.code, tail(log, began, request.secrets), done.seconds, done.timed_out)

@@ -9,7 +9,7 @@ from typing import Any
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
-class Unknown(Exception):  # noqa: N818 - a name, not an error by itself
+class Unknown(Exception):
     """A `$NAME` that the check does not see."""
 
 

@@ -94,9 +94,7 @@ class Step(Section):
             )
             raise wrong(what, why, f"/{self.address}", at=self.method.lower())
         if self.json_ is not None and self.body is not None:
-            raise wrong(
-                "this request has two bodies", "`json` is one, `body` another", "one of them", at="body"
-            )
+            raise wrong("this request has two bodies", "`json` is one, `body` another", "one of them", at="body")
         if self.head is not None and (self.expect.json_ or self.carry):
             raise wrong("the answer to HEAD has no body", "so there is no JSON in it", "get:", at="head")
 
@@ -118,9 +116,7 @@ class HttpSection(Step):
         for name, one in Step.model_fields.items():
             if self.steps and getattr(self, name) != one.default:
                 key = one.alias or name
-                raise wrong(
-                    f"`{key}` stands beside `steps`", "each step has its own", f"`{key}` in a step", at=key
-                )
+                raise wrong(f"`{key}` stands beside `steps`", "each step has its own", f"`{key}` in a step", at=key)
         return self
 
     def in_order(self) -> tuple[Step, ...]:
@@ -154,9 +150,7 @@ def asked(step: Step, request: CheckRequest, taken: Mapping[str, Any], key: str)
             raise
         raise CannotTell(f"`${unknown}` is a secret, and this is not the revision", "`bearer`") from unknown
     if step.bearer and not ours and _first_name(step.address) in taken:
-        raise CannotTell(
-            "an answer chose this URL, and gets no token", "a path, or a URL of the manifest's own"
-        )
+        raise CannotTell("an answer chose this URL, and gets no token", "a path, or a URL of the manifest's own")
     if ours and request.reach is None:
         raise CannotTell("no revision can be reached", "the moment `candidate` or `promoted`, or a whole URL")
     reach = request.reach if ours else None
@@ -242,17 +236,13 @@ class _Talk:
         """Ask step after step, as long as the answers are good."""
         import httpx2
 
-        limits = httpx2.Limits(
-            max_keepalive_connections=0
-        )  # each step has a connection, and a cut-off, of its own
+        limits = httpx2.Limits(max_keepalive_connections=0)  # each step has a connection, and a cut-off, of its own
         with httpx2.Client(follow_redirects=False, trust_env=False, limits=limits) as client:
             for number, step in enumerate(self.section.in_order(), 1):
                 what = f"{step.method} {step.address}"
                 try:
                     found = self._problems(step, number, client)
-                    self._end(
-                        "failed", [f"{what} {problem}" for problem in found], "the transcript shows all of it"
-                    )
+                    self._end("failed", [f"{what} {problem}" for problem in found], "the transcript shows all of it")
                 except Unknown as unknown:
                     condition = f"{what}: `${unknown}` is not known to this check"
                     self._end("errored", [condition], "a name of `env` or `secrets`, or one to `carry`")
@@ -273,9 +263,7 @@ class _Talk:
 
     def _problems(self, step: Step, number: int, client: Any) -> list[str]:
         key = self.request.key
-        asking = asked(
-            step, self.request, self.carried, f"{key}-{number}" if self.section.steps and key else key
-        )
+        asking = asked(step, self.request, self.carried, f"{key}-{number}" if self.section.steps and key else key)
         self.lines.append(f"{asking.method} {asking.url}")
         answer = self._answer(asking, client)
         if isinstance(answer, str):
@@ -305,21 +293,15 @@ class _Talk:
             raise CannotTell(f"cannot be asked: {error}", "what HTTP can carry") from error
         except (httpx2.HTTPError, TimeoutError) as error:
             over = time.monotonic() >= self.until or isinstance(error, httpx2.TimeoutException)
-            why = (
-                f"not over after {self.section.within_s:g} s" if over else str(error) or type(error).__name__
-            )
+            why = f"not over after {self.section.within_s:g} s" if over else str(error) or type(error).__name__
             self.lines.append(f"no answer: {why}\n")
             if not asking.ours or _is_unknown_host(error):
                 raise CannotTell(f"no answer: {why}", "a host that this machine can reach") from error
             return f"was not answered: {why}"
 
     def _end(self, state: State, conditions: list[str], remedy: str) -> None:
-        effect = (
-            "the revision is not as expected" if state == "failed" else "nothing is known of the revision"
-        )
-        self.findings += [
-            Finding(self._cut(condition, _SENTENCE), effect, remedy) for condition in conditions
-        ]
+        effect = "the revision is not as expected" if state == "failed" else "nothing is known of the revision"
+        self.findings += [Finding(self._cut(condition, _SENTENCE), effect, remedy) for condition in conditions]
         self.state = state if conditions else self.state
 
     def _cut(self, text: str, limit: int) -> str:
@@ -349,9 +331,7 @@ def exchange(client: Any, asking: Asked, until: float) -> Answer:
     if (now := time.monotonic()) >= until:
         raise TimeoutError  # a connection that was shut looks like the end of a body
     text = body[:BODY_LIMIT].decode("utf-8", "replace")
-    return Answer(
-        answer.status_code, dict(answer.headers), text, (now - began) * 1000, len(body) <= BODY_LIMIT
-    )
+    return Answer(answer.status_code, dict(answer.headers), text, (now - began) * 1000, len(body) <= BODY_LIMIT)
 
 
 class _CutOff:

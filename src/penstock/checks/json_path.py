@@ -18,9 +18,7 @@ from penstock.checks.filling import fill
 from penstock.manifest.problems import choice, nearest
 from penstock.manifest.section import Count, Duration, Section, wrong
 
-_STEP = re.compile(
-    r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]'
-)
+_STEP = re.compile(r'(?P<dot>\.?)(?P<key>[\w-]+)|\[(?P<place>0|[1-9][0-9]{0,8})\]|\[(?P<text>"(?:[^"\\]|\\.)*")\]')
 _PLAIN = re.compile(r"[\w-]+")
 _KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
@@ -41,9 +39,7 @@ def parse(path: str) -> tuple[str | int, ...]:
     while at < len(path) or not steps:
         found = _STEP.match(path, at)
         if not found or (found["key"] and bool(found["dot"]) == (at == 0)):
-            raise ValueError(
-                f"`{path}` is no path from `{path[at:]}` on" if path else "an empty path leads nowhere"
-            )
+            raise ValueError(f"`{path}` is no path from `{path[at:]}` on" if path else "an empty path leads nowhere")
         steps.append(_step(found, path))
         at = found.end()
     return tuple(steps)
@@ -264,7 +260,7 @@ class Answer:
     whole: bool = True
 
 
-class CannotTell(Exception):  # noqa: N818 - an end of a check, not a fault
+class CannotTell(Exception):
     """The check is errored: it could not ask, or could not read what it was answered."""
 
     def __init__(self, condition: str, remedy: str) -> None:

@@ -22,5 +22,7 @@ def command(file: Path) -> None:
         raise UsageError("no-manifest", f"{file} cannot be read: {error}",
                          next="write it, or run this where it lies; `penstock explain manifest` shows one") from error  # fmt: skip
     manifest = read(text, str(file), registry.kinds())
-    names = ", ".join(f"{name} ({env.target.kind}, {env.rollout.strategy})" for name, env in manifest.environments.items())
+    names = ", ".join(
+        f"{name} ({env.target.kind}, {env.rollout.strategy})" for name, env in manifest.environments.items()
+    )
     click.echo(f"{file}: {manifest.service}: {names}")

@@ -9,7 +9,9 @@ import click
 
 
 @click.command("demo")
-@click.option("--folder", type=click.Path(path_type=Path), help="An empty folder for it; else a new one in the temporary folder.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="An empty folder for it; else a new one in the temporary folder."
+)
 @click.option("--plain", is_flag=True, help="One line an event, for logs.")
 def command(folder: Path | None, plain: bool) -> None:
     """Release a small shop three times under load: v1 is placed, v2 is promoted by canary, v3 is rolled back.

@@ -30,4 +30,6 @@ def command(environment: str | None, service: str | None, limit: int, as_json: b
         what = row["revision"] or row["commit_id"][:12]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["asked_at"]))
         cause = f" ({row['cause']})" if row["cause"] else ""
-        click.echo(f"{row['number']:>5}  {when}  {row['environment']:<12} {what:<16} {row['state']}{cause}, {took}, {row['person']}")
+        click.echo(
+            f"{row['number']:>5}  {when}  {row['environment']:<12} {what:<16} {row['state']}{cause}, {took}, {row['person']}"
+        )

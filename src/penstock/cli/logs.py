@@ -16,7 +16,9 @@ from penstock.errors import UsageError
 @click.argument("environment", required=False)
 @click.option("--service", help="The service; else the one of this checkout.")
 @click.option("--instance", help="Only instances whose name begins so (UNIT or UNIT-REVISION).")
-@click.option("-n", "--lines", default=50, show_default=True, type=click.IntRange(0, 100000), help="Last lines of each.")
+@click.option(
+    "-n", "--lines", default=50, show_default=True, type=click.IntRange(0, 100000), help="Last lines of each."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until interrupted.")
 def command(environment: str | None, service: str | None, instance: str | None, lines: int, follow: bool) -> None:
     """The last lines that the instances of a local environment wrote."""

@@ -22,7 +22,9 @@ def command(service: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False, default=str))
         return
     if not found:
-        click.echo("nothing was released yet; `penstock release --to ENVIRONMENT` is the first step, `penstock demo` shows it")
+        click.echo(
+            "nothing was released yet; `penstock release --to ENVIRONMENT` is the first step, `penstock demo` shows it"
+        )
     for env in found:
         for line in _lines(env, time.time()):
             click.echo(line)
@@ -35,7 +37,9 @@ def _lines(env: dict[str, Any], now: float) -> list[str]:
     lines = [f"{env['service']}/{env['environment']}  {what}{since}{good}"]
     for row in env["running"]:
         weight = row["facts"].get("weight_permille")
-        share = f", {weight / 10:g} % to {row['revision']}" if weight is not None and row["state"] == "rolling_out" else ""
+        share = (
+            f", {weight / 10:g} % to {row['revision']}" if weight is not None and row["state"] == "rolling_out" else ""
+        )
         wait = f", waiting {row['waiting']}" if row["waiting"] else ""
         lines.append(f"    release {row['number']} {row['state']}{share}{wait}  (penstock watch {row['number']})")
     last = env["last"]

@@ -89,7 +89,8 @@ def _plain_lines(desk: api.Desk, number: int) -> Row:
 
 def _json_lines(desk: api.Desk, number: int) -> Row:
     row: Row = {}
-    for row, new in happenings(desk, number):
+    for now, new in happenings(desk, number):
+        row = now
         for event in new:
             line = {"release": number, **{k: event[k] for k in ("id", "at", "kind", "key", "text", "data")}}
             click.echo(json.dumps(line, ensure_ascii=False))

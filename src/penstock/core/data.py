@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(kind)  # type: ignore[arg-type]
 
 
 def dump(value: Any) -> Any:

@@ -22,7 +22,7 @@ class Ending:
     sentence: str = ""
 
 
-class Over(Exception):  # noqa: N818 - not an error: the story of this release ends here
+class Over(Exception):
     """Raised from a step's result: the release goes no further forward."""
 
     def __init__(self, ending: Ending) -> None:

@@ -49,8 +49,7 @@ def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """The outcome without any secret in any of its texts; one too short to be masked is a finding of it."""
     values = tuple(secrets.values())
     findings = [
-        Finding(mask(f.condition, values), mask(f.effect, values), mask(f.remedy, values))
-        for f in outcome.findings
+        Finding(mask(f.condition, values), mask(f.effect, values), mask(f.remedy, values)) for f in outcome.findings
     ]
     findings += [
         Finding(
@@ -61,9 +60,7 @@ def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
         for name in too_short(secrets)
     ]
     evidence = tuple(Evidence(e.name, e.media, mask(e.text, values)) for e in outcome.evidence)
-    return replace(
-        outcome, sentence=mask(outcome.sentence, values), findings=tuple(findings), evidence=evidence
-    )
+    return replace(outcome, sentence=mask(outcome.sentence, values), findings=tuple(findings), evidence=evidence)
 
 
 def too_short(secrets: Mapping[str, str]) -> tuple[str, ...]:

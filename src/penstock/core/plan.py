@@ -121,8 +121,13 @@ class Plan:
             units |= {n: replace(units[n], placed={**units[n].placed, self.stable.id: c}) for n, c in warm.items()}
         revisions = self._revisions() if keep else {revision.id: revision} if revision else {}
         return Desired(
-            fence, units, revisions, reason=f"release {self.release}: over", expecting=expecting,
-            min_ready_s=self.min_ready_s, start_within_s=self.start_within_s,
+            fence,
+            units,
+            revisions,
+            reason=f"release {self.release}: over",
+            expecting=expecting,
+            min_ready_s=self.min_ready_s,
+            start_within_s=self.start_within_s,
         )
 
     def _stable_units(self) -> dict[str, UnitDesire]:
@@ -149,14 +154,32 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         moment: tuple(entries) for moment, entries in environment.checklist.items() if entries
     }
     plan = Plan(
-        facts.release, facts.kind, facts.service, environment.name, strategy, facts.candidate, facts.stable, rungs,
-        facts.places, standing, (), facts.observed.token, "", _bounds(environment), environment.verdict.undecided.then,
-        environment.rollout.min_ready_s, environment.rollout.start_within_s,
+        facts.release,
+        facts.kind,
+        facts.service,
+        environment.name,
+        strategy,
+        facts.candidate,
+        facts.stable,
+        rungs,
+        facts.places,
+        standing,
+        (),
+        facts.observed.token,
+        "",
+        _bounds(environment),
+        environment.verdict.undecided.then,
+        environment.rollout.min_ready_s,
+        environment.rollout.start_within_s,
         round(environment.unattended_s) if watched else None,
-        defaulted=_defaulted(environment), risks=_risks(environment, facts, strategy),
-        nothing_to_do=_nothing(facts), blocked=_blocked(facts),
+        defaulted=_defaulted(environment),
+        risks=_risks(environment, facts, strategy),
+        nothing_to_do=_nothing(facts),
+        blocked=_blocked(facts),
         keeps_previous=bool(environment.bake_s and facts.stable and facts.capabilities.coexist != "1"),
-        checks=checks, side_by_side=facts.capabilities.coexist != "1", prepares=environment.prepare is not None and facts.kind == "release",
+        checks=checks,
+        side_by_side=facts.capabilities.coexist != "1",
+        prepares=environment.prepare is not None and facts.kind == "release",
     )
     return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
 
@@ -172,7 +195,10 @@ def _strategy(environment: Environment, facts: Facts) -> str:
     if reason:
         able = [name for name, why in strategies(facts.capabilities).items() if not why]
         raise UserError(
-            "strategy", f"the rollout `{asked}` cannot be carried out in `{environment.name}`", "rollout", reason,
+            "strategy",
+            f"the rollout `{asked}` cannot be carried out in `{environment.name}`",
+            "rollout",
+            reason,
             f"use one of: {', '.join(able)}",
         )
     return "all_at_once" if facts.stable is None or facts.kind != "release" else asked
@@ -256,7 +282,9 @@ def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:
     stages = [Stage("build", "the commit's files and its build, once; every environment gets this very artifact")]
     for moment in ("revision", "before"):
         if plan.checks.get(moment):
-            stages.append(Stage(f"checks: {moment}", f"{', '.join(plan.checks[moment])}: failing blocks, nothing is touched"))
+            stages.append(
+                Stage(f"checks: {moment}", f"{', '.join(plan.checks[moment])}: failing blocks, nothing is touched")
+            )
     stages.append(Stage("lock", "one release at a time; the next waits in line"))
     if plan.prepares:
         stages.append(Stage("prepare", "one command before placing; a rollback does not undo it"))

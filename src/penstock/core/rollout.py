@@ -39,10 +39,10 @@ class Rung:
 class Standing:
     """Where a release stands on its ladder: everything that the next move depends on.
 
-    `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence against the candidate,
-    `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics. `source` says why
-    the readings cannot be had, `held` who asked to hold, `hurried` who asked to promote, `order` is (cause, sentence)
-    of an order that ends the release.
+    `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence
+    against the candidate, `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics.
+    `source` says why the readings cannot be had, `held` who asked to hold, `hurried` who asked to promote, `order` is
+    (cause, sentence) of an order that ends the release.
     """
 
     rung: int
@@ -128,7 +128,9 @@ def next_move(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: fl
     if standing.outcome == "unhealthy":
         return Move("abort", standing.sentence, cause="verdict")
     if standing.held:
-        return Move("hold", f"{standing.held} asked to hold; `penstock promote` or `penstock abort` ends it", standing.rung)
+        return Move(
+            "hold", f"{standing.held} asked to hold; `penstock promote` or `penstock abort` ends it", standing.rung
+        )
     if standing.hurried:
         return _on(rungs, standing, f"{standing.hurried} asked to go on to 100 %", to=len(rungs) - 1)
     return _by_evidence(rungs, standing, then, hold_s)

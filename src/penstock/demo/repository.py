@@ -53,9 +53,7 @@ def _filled(source: Traversable, python: str, port: int) -> str:
     if source.name != "penstock.yaml":
         return text
     text = text.replace("port: 8080", f"port: {port}")
-    return re.sub(
-        r"python3 ([^#\n]*[^#\s])", lambda found: _scalar(f"{shlex.quote(python)} {found[1]}"), text
-    )
+    return re.sub(r"python3 ([^#\n]*[^#\s])", lambda found: _scalar(f"{shlex.quote(python)} {found[1]}"), text)
 
 
 def _scalar(command: str) -> str:

@@ -46,9 +46,7 @@ class Build(Section):
     @model_validator(mode="after")
     def _whole(self) -> Build:
         if self.kind == "command" and self.run is None:
-            raise wrong(
-                "this build has no command", "`is: command` runs one", "run: make build", code="missing-key"
-            )
+            raise wrong("this build has no command", "`is: command` runs one", "run: make build", code="missing-key")
         if self.kind == "command" and self.requirements is not None:
             raise wrong(
                 "`requirements` is not for a command",

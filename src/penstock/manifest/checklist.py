@@ -93,25 +93,19 @@ def checklist(
     return {moment: found[moment] for moment in MOMENTS if found.get(moment)}
 
 
-def _moment(
-    moment: Moment, node: Map, kinds: Mapping[str, type[Section]], problems: Problems
-) -> dict[str, CheckEntry]:
+def _moment(moment: Moment, node: Map, kinds: Mapping[str, type[Section]], problems: Problems) -> dict[str, CheckEntry]:
     checks = {name: check(moment, entry, kinds, problems) for name, entry in node.entries.items()}
     return {name: entry for name, entry in checks.items() if entry}
 
 
-def check(
-    moment: Moment, entry: Entry, kinds: Mapping[str, type[Section]], problems: Problems
-) -> CheckEntry | None:
+def check(moment: Moment, entry: Entry, kinds: Mapping[str, type[Section]], problems: Problems) -> CheckEntry | None:
     """One line of the checklist, in its kind's own section."""
     node = _as_map(entry.value)
     kind = _kind(entry, node, kinds, problems)
     if kind is None or node is None:
         return None
     rest = node.without("is")
-    later = [
-        e.key for name, e in rest.entries.items() if name in _LATER_KEYS and name not in _keys(kinds[kind])
-    ]
+    later = [e.key for name, e in rest.entries.items() if name in _LATER_KEYS and name not in _keys(kinds[kind])]
     for key in later:
         refuse_key(key, (), _LATER_KEYS, "", problems)
     section = typed(kinds[kind], rest.without(*(key.text for key in later)), entry.key, problems)
@@ -133,9 +127,7 @@ def _as_map(node: Node) -> Map | None:
     return node if isinstance(node, Map) else None
 
 
-def _kind(
-    entry: Entry, node: Map | None, kinds: Mapping[str, type[Section]], problems: Problems
-) -> str | None:
+def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[Section]], problems: Problems) -> str | None:
     name = entry.key.text
     if node is None:
         problems.add(
@@ -165,9 +157,7 @@ def _implied(node: Map) -> str:
     return "command" if "run" in node.entries or "sh" in node.entries else ""
 
 
-def _no_kind(
-    name: str, kind: str, place: Place, kinds: Mapping[str, type[Section]], problems: Problems
-) -> None:
+def _no_kind(name: str, kind: str, place: Place, kinds: Mapping[str, type[Section]], problems: Problems) -> None:
     if not kind:
         problems.add(
             "missing-key",

@@ -102,9 +102,7 @@ def _word(error: Mapping[str, Any], key: str) -> Told:
     known = re.findall(r"'([^']*)'", str(error["ctx"].get("expected", "")))
     given = error.get("input")
     if not isinstance(given, str):
-        return Told(
-            "shape", f"`{key}` is a word, not a map or a list", f"it is one of {choice(known)}", known[0]
-        )
+        return Told("shape", f"`{key}` is a word, not a map or a list", f"it is one of {choice(known)}", known[0])
     return Told(
         "unknown-word",
         f"`{key}` knows no `{given}`",
@@ -115,9 +113,7 @@ def _word(error: Mapping[str, Any], key: str) -> Told:
 
 def _bound(error: Mapping[str, Any], key: str, kind: Any) -> Told:
     sign = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    limits = [
-        f"{sign[name]} {_as_written(limit, kind)}" for name, limit in error["ctx"].items() if name in sign
-    ]
+    limits = [f"{sign[name]} {_as_written(limit, kind)}" for name, limit in error["ctx"].items() if name in sign]
     return Told("range", f"`{key}` is out of range", f"it is {' and '.join(limits)}", " and ".join(limits))
 
 

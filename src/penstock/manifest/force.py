@@ -156,7 +156,5 @@ def _named(name: str, tree: Map, instead: str, problems: Problems) -> Map:
         return Map()
     if isinstance(entry.value, Map):
         return entry.value
-    problems.add(
-        "shape", entry.value.place, f"`{name}` is a map of names", "each of its entries has a name", instead
-    )
+    problems.add("shape", entry.value.place, f"`{name}` is a map of names", "each of its entries has a name", instead)
     return Map()

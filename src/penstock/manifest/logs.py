@@ -30,9 +30,7 @@ class Logs(Section):
                     "the text alone, without slashes, to find it as it is",
                 ) from error
             if not text.strip("/"):
-                raise wrong(
-                    "this pattern is empty", "it would be found in every line", "some text, or /a pattern/"
-                )
+                raise wrong("this pattern is empty", "it would be found in every line", "some text, or /a pattern/")
         return value
 
     def patterns(self) -> tuple[re.Pattern[str], ...]:

@@ -78,9 +78,7 @@ def said_by(node: Node, origin: str) -> Node:
     """The same node, as said in an environment's part of the file."""
     place = replace(node.place, origin=origin)
     if isinstance(node, Map):
-        entries = {
-            name: Entry(_scalar(e.key, origin), said_by(e.value, origin)) for name, e in node.entries.items()
-        }
+        entries = {name: Entry(_scalar(e.key, origin), said_by(e.value, origin)) for name, e in node.entries.items()}
         return replace(node, entries=entries, place=place)
     if isinstance(node, Seq):
         return replace(node, items=tuple(said_by(item, origin) for item in node.items), place=place)

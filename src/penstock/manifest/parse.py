@@ -34,9 +34,7 @@ def parse(text: str, problems: Problems) -> Map | None:
     except _StopError:
         return None
     except RecursionError:
-        problems.add(
-            "too-deep", Place(1, 1), "the file is nested too deeply", "nobody could read it", "less nesting"
-        )
+        problems.add("too-deep", Place(1, 1), "the file is nested too deeply", "nobody could read it", "less nesting")
         return None
     except Exception as error:  # the parser is not ours: whatever it raises for a text is that text's problem
         unreadable(error, builder.lines, problems)
@@ -91,9 +89,7 @@ def _at(text: str, offset: int) -> Place:
 def _not_a_map(root: Node | None, problems: Problems) -> None:
     what = "the file is empty" if root is None else "the file is not a map of keys"
     place = root.place if root else Place(1, 1)
-    problems.add(
-        "empty" if root is None else "shape", place, what, "a manifest starts with its format", "penstock: 1"
-    )
+    problems.add("empty" if root is None else "shape", place, what, "a manifest starts with its format", "penstock: 1")
 
 
 class _Builder:
@@ -249,9 +245,7 @@ class _Builder:
             )
         elif key.text.startswith("?") or not key.text:
             if not key.text:
-                self._add(
-                    "key", key.place, "this key is empty", "every key is a word", "a key before the colon"
-                )
+                self._add("key", key.place, "this key is empty", "every key is a word", "a key before the colon")
         elif key.text in entries:
             first = entries[key.text].key.place
             self._add(

@@ -29,8 +29,7 @@ def references(tree: Map, build: Node | None, problems: Problems) -> None:
                 word.place,
                 f"`{word.text}` is no secret",
                 "`sees` names entries of `secrets`",
-                nearest(word.text, secrets)
-                or (f"one of: {choice(secrets)}" if secrets else "an entry in `secrets`"),
+                nearest(word.text, secrets) or (f"one of: {choice(secrets)}" if secrets else "an entry in `secrets`"),
             )
 
 

@@ -42,9 +42,7 @@ def overlay(base: Map, over: Map, problems: Problems) -> Map:
         elif name == "checklist" and isinstance(entry.value, Map):
             entries[name] = Entry(entry.key, _moments(Map(), entry.value, problems))
         elif name in BY_NAME and isinstance(entry.value, Map):
-            entries[name] = Entry(
-                entry.key, named(below if isinstance(below, Map) else Map(), entry.value, problems)
-            )
+            entries[name] = Entry(entry.key, named(below if isinstance(below, Map) else Map(), entry.value, problems))
         else:
             entries[name] = entry
     return replace(base, entries=entries)

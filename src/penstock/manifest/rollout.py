@@ -45,9 +45,7 @@ class Increment(Section):
         return {"weight_permille": weight, "duration_s": length, "may_leave_early": found[2] == "up to"}
 
 
-CANARY = tuple(
-    Increment(weight_permille=weight, duration_s=600.0, may_leave_early=True) for weight in (50, 250, 500)
-)
+CANARY = tuple(Increment(weight_permille=weight, duration_s=600.0, may_leave_early=True) for weight in (50, 250, 500))
 
 
 class Rollout(Section):
@@ -57,9 +55,7 @@ class Rollout(Section):
     counts as ready after `min_ready_s` of health, and has failed when that takes over `start_within_s`.
     """
 
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {"match", "sticky", "share", "switch_after", "keep", "analysis"}
-    )
+    not_yet: ClassVar[frozenset[str]] = frozenset({"match", "sticky", "share", "switch_after", "keep", "analysis"})
 
     strategy: Strategy = Field(default="rolling", alias="is")
     increments: tuple[Increment, ...] = ()
@@ -106,9 +102,7 @@ class Rollout(Section):
 
     def _rising(self) -> None:
         if not self.increments:
-            raise wrong(
-                "these increments are empty", "a canary takes at least one", "[5% for 30m]", at="increments"
-            )
+            raise wrong("these increments are empty", "a canary takes at least one", "[5% for 30m]", at="increments")
         for before, after in pairwise(self.increments):
             if after.weight_permille <= before.weight_permille:
                 raise wrong(

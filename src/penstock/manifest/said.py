@@ -59,9 +59,7 @@ def _said_of_target(found: Environment, node: Node | None) -> dict[str, str]:
 def _said_of_units(found: Environment, node: Node | None) -> dict[str, str]:
     """What a unit has from the service's `health` is told there."""
     said = said_of_all("units", found.units, node)
-    heirs = tuple(
-        f"units.{name}.health." for name, unit in found.units.items() if unit.health is found.health
-    )
+    heirs = tuple(f"units.{name}.health." for name, unit in found.units.items() if unit.health is found.health)
     return {key: where for key, where in said.items() if not key.startswith(heirs)}
 
 

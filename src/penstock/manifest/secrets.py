@@ -47,9 +47,7 @@ def _parts(text: str) -> dict[str, str]:
             code="secret-value",
         )
     if scheme == "file" and not locator.startswith("/"):
-        raise wrong(
-            "this path is not absolute", "a secret lies outside the repository", "file:/etc/shop/token"
-        )
+        raise wrong("this path is not absolute", "a secret lies outside the repository", "file:/etc/shop/token")
     if scheme == "env" and not _VARIABLE.fullmatch(locator):
         raise wrong("this is not the name of a variable", "`env:` is followed by a name", "env:SMOKE_TOKEN")
     return {"scheme": scheme, "locator": locator}

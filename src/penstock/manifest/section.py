@@ -124,9 +124,7 @@ def permille(text: Any) -> int:
         return text
     share = fraction(text) * 1000
     if abs(share - round(share)) > 1e-9:
-        raise wrong(
-            f"`{text}` is too fine", "traffic is split in steps of 0.1 %", f"{max(1, round(share)) / 10:g}%"
-        )
+        raise wrong(f"`{text}` is too fine", "traffic is split in steps of 0.1 %", f"{max(1, round(share)) / 10:g}%")
     return round(share)
 
 

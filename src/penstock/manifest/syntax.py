@@ -19,9 +19,7 @@ def unreadable(error: Exception, lines: list[str], problems: Problems) -> None:
         if words in said:
             explain(place, _place(began, lines) if began else place, lines, problems)
             return
-    problems.add(
-        "yaml", place, "this is not YAML", _plain(said), "what the line before and this one were meant to say"
-    )
+    problems.add("yaml", place, "this is not YAML", _plain(said), "what the line before and this one were meant to say")
 
 
 def _tab(place: Place, _: Place, lines: list[str], problems: Problems) -> None:
@@ -127,9 +125,7 @@ def _tag(_: Place, began: Place, lines: list[str], problems: Problems) -> None:
 
 
 def _directive(place: Place, _: Place, __: list[str], problems: Problems) -> None:
-    problems.add(
-        "directive", place, "a YAML directive", "the language of this file is fixed", "the file without it"
-    )
+    problems.add("directive", place, "a YAML directive", "the language of this file is fixed", "the file without it")
 
 
 _TRAPS = (

@@ -21,9 +21,7 @@ LATER_KINDS = frozenset(
 )
 
 
-def target(
-    node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems: Problems
-) -> TargetEntry | None:
+def target(node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems: Problems) -> TargetEntry | None:
     """The platform's kind and its section, or None with a problem noted."""
     bare = isinstance(node, Scalar)
     said = node if bare else node.get("is") if isinstance(node, Map) else None

@@ -48,9 +48,7 @@ def note(found: Mapping[str, Any], model: type[Section], node: Node, key: Scalar
     problems.add(told.code, place, told.what, told.why, told.instead)
 
 
-def refuse_key(
-    key: Scalar, known: Iterable[str], later: Iterable[str], where: str, problems: Problems
-) -> None:
+def refuse_key(key: Scalar, known: Iterable[str], later: Iterable[str], where: str, problems: Problems) -> None:
     """Note a key that cannot stand here: not acted on yet, or not known at all."""
     if key.text in later:
         problems.add(
@@ -114,9 +112,7 @@ def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
     return data
 
 
-def _refuse(
-    entry: Entry, before: Entry | None, section: type[Section], name: str, problems: Problems
-) -> None:
+def _refuse(entry: Entry, before: Entry | None, section: type[Section], name: str, problems: Problems) -> None:
     """Note a key that cannot stand here; `before` is the entry before it, where a comma parts the two."""
     key, known = entry.key, keys(section)
     command = _ended_command(before) if before and not _KEY_LIKE.fullmatch(key.text) else ""

@@ -14,9 +14,7 @@ def _traffic(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if value != "none":
-        raise not_acted_on(
-            "`traffic` with anything but `none`", "none, or leave the key out: a unit takes traffic"
-        )
+        raise not_acted_on("`traffic` with anything but `none`", "none, or leave the key out: a unit takes traffic")
     return False
 
 

@@ -34,15 +34,25 @@ def append(path: Path, store: Store, now: float, key: str, what: str, who: dict[
             number = tail[-1]["line"] + 1 if tail else 1
             before = _hash(last) if last else FIRST
             if torn:
-                line = {"line": number, "at": now, "key": f"torn:{number}", "what": "repaired a torn last line",
-                        "who": who, "bytes": torn, "before": before}
+                line = {
+                    "line": number,
+                    "at": now,
+                    "key": f"torn:{number}",
+                    "what": "repaired a torn last line",
+                    "who": who,
+                    "bytes": torn,
+                    "before": before,
+                }
                 before, number = _write(file, line), number + 1
             line = {"line": number, "at": now, "key": key, "what": what, "who": who, **facts, "before": before}
             head = _write(file, line)
     except OSError as error:
         raise StateError(
-            "audit", f"the audit log cannot be written: {error.strerror}", str(path),
-            "an effect that is not recorded is not done", "make space, or see `penstock doctor`",
+            "audit",
+            f"the audit log cannot be written: {error.strerror}",
+            str(path),
+            "an effect that is not recorded is not done",
+            "make space, or see `penstock doctor`",
         ) from error
     with store.write() as db:
         db.execute("INSERT OR IGNORE INTO audited VALUES (?, ?)", (key, number))

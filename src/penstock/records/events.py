@@ -8,7 +8,9 @@ from typing import Any
 from penstock.records.store import Row, Store
 
 
-def tell(store: Store, now: float, release: int, key: str, kind: str, text: str, data: dict[str, Any] | None = None) -> bool:
+def tell(
+    store: Store, now: float, release: int, key: str, kind: str, text: str, data: dict[str, Any] | None = None
+) -> bool:
     """Add an event; False when it was told before."""
     with store.write() as db:
         done = db.execute(

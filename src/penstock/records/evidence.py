@@ -47,5 +47,8 @@ def _write(path: Path, data: bytes) -> None:
         beside.rename(path)
     except OSError as error:
         raise StateError(
-            "evidence", f"evidence cannot be kept: {error.strerror}", str(path.parent), next="make space, or see `penstock doctor`"
+            "evidence",
+            f"evidence cannot be kept: {error.strerror}",
+            str(path.parent),
+            next="make space, or see `penstock doctor`",
         ) from error

@@ -35,7 +35,10 @@ def standing(store: Store, release: Row) -> list[Row]:
     return store.rows(
         "SELECT * FROM orders WHERE answered_at IS NULL AND at >= ? AND service = ? AND"
         " (release = ? OR (release IS NULL AND (environment IS NULL OR environment = ?))) ORDER BY id",
-        release["asked_at"], release["service"], release["number"], release["environment"],
+        release["asked_at"],
+        release["service"],
+        release["number"],
+        release["environment"],
     )
 
 

@@ -56,7 +56,9 @@ def unended(store: Store) -> list[Row]:
 def last(store: Store, service: str, environment: str) -> Row | None:
     """The newest release of an environment."""
     row = store.row(
-        "SELECT * FROM releases WHERE service = ? AND environment = ? ORDER BY number DESC LIMIT 1", service, environment
+        "SELECT * FROM releases WHERE service = ? AND environment = ? ORDER BY number DESC LIMIT 1",
+        service,
+        environment,
     )
     return _read(row) if row else None
 

@@ -16,8 +16,14 @@ def remember(store: Store, now: float, service: str, environment: str, release: 
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (service, environment, id) DO UPDATE SET data = excluded.data, release = excluded.release",
             (
-                data["id"], service, environment, release, data["commit"], data["artifact"]["locator"],
-                json.dumps(data), now,
+                data["id"],
+                service,
+                environment,
+                release,
+                data["commit"],
+                data["artifact"]["locator"],
+                json.dumps(data),
+                now,
             ),
         )
 

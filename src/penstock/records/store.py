@@ -146,17 +146,24 @@ class Store:
         text = str(error)
         if "locked" in text or "busy" in text:
             return StateError(
-                "records-locked", "the records are locked", str(self.path),
+                "records-locked",
+                "the records are locked",
+                str(self.path),
                 "another process has held them for more than ten seconds",
                 "see who: `fuser -v` on that file; nothing was changed",
             )
         if "malformed" in text or "not a database" in text:
             return StateError(
-                "records-corrupt", f"the records cannot be read: {text}", str(self.path),
+                "records-corrupt",
+                f"the records cannot be read: {text}",
+                str(self.path),
                 "the file is damaged; Penstock does not guess what it said",
                 "restore the file from a backup, or move it away: what runs goes on running",
             )
         return StateError(
-            "records", f"the records cannot be read or written: {text}", str(self.path),
-            "no space, no permission, or a failing disk", "`penstock doctor` looks at all three",
+            "records",
+            f"the records cannot be read or written: {text}",
+            str(self.path),
+            "no space, no permission, or a failing disk",
+            "`penstock doctor` looks at all three",
         )

@@ -16,7 +16,9 @@ MARKS = {"done": ("✔", "green"), "now": ("▸", "bold cyan"), "wait": ("·", "
 PLAIN_MARKS = {"done": "ok", "now": ">>", "wait": "  ", "bad": "!!"}
 
 
-def screen(row: Row, events: list[Row], now: float, *, width: int, height: int, plain_marks: bool = False) -> RenderableType:
+def screen(
+    row: Row, events: list[Row], now: float, *, width: int, height: int, plain_marks: bool = False
+) -> RenderableType:
     """The whole picture: head, stages, traffic, verdict, and what happened last, cut to the height there is."""
     stages = _stages(row, events, plain_marks)
     room = max(3, height - len(stages.rows) - 12)
@@ -42,7 +44,9 @@ def _stages(row: Row, events: list[Row], plain_marks: bool) -> Table:
     table = Table.grid(padding=(0, 1))
     for state, name, note in _lines(row, events):
         mark, style = MARKS[state]
-        table.add_row(Text(PLAIN_MARKS[state] if plain_marks else mark, style=style), Text(name), Text(note, style="dim"))
+        table.add_row(
+            Text(PLAIN_MARKS[state] if plain_marks else mark, style=style), Text(name), Text(note, style="dim")
+        )
     return table
 
 

@@ -78,7 +78,8 @@ def _checks(checks: list[Row]) -> str:
         return ""
     lines = ["## Checks", "", "| moment | check | state | what it found | took |", "|---|---|---|---|---|"]
     lines += [
-        f"| {c['moment']} | {c['name']} | {c['state']} | {_cell(c['sentence'])} | {span(c['seconds'])} |" for c in checks
+        f"| {c['moment']} | {c['name']} | {c['state']} | {_cell(c['sentence'])} | {span(c['seconds'])} |"
+        for c in checks
     ]
     return "\n".join(lines)
 
@@ -94,7 +95,9 @@ def _evidence(evidence: list[Row]) -> str:
     if not evidence:
         return ""
     lines = ["## Evidence", "", "| what | SHA-256 | bytes |", "|---|---|---|"]
-    lines += [f"| {e['name']} | `{e['digest'][:16]}…` | {count(e['size'])} |" for e in evidence if e["name"] != "report"]
+    lines += [
+        f"| {e['name']} | `{e['digest'][:16]}…` | {count(e['size'])} |" for e in evidence if e["name"] != "report"
+    ]
     return "\n".join(lines)
 
 

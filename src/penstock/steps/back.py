@@ -39,7 +39,9 @@ def go_back(world: World, plan: Plan, ending: Ending, before: Back | None) -> Ba
         progress = converge(world, plan.back(_well(world, plan), world.fence))
         took = max(0.0, world.clock.now() - began)
         if progress.state == "done":
-            world.tell("back:done", "back", f"nothing goes to {plan.candidate.id} any more, after {took:.1f} s", took_s=took)
+            world.tell(
+                "back:done", "back", f"nothing goes to {plan.candidate.id} any more, after {took:.1f} s", took_s=took
+            )
             return Back(True, began, took)
         if took > plan.bounds["rollback_within_s"]:
             return _give_up(world, plan, began, took, progress.reason)
@@ -96,7 +98,9 @@ def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified
 def _give_up(world: World, plan: Plan, began: float, took: float, reason: str) -> Back:
     to = plan.stable.id if plan.stable else "nothing"
     row = world.row()
-    command = f"penstock rollback --to {to} {row['environment']}" if plan.stable else f"penstock down {row['environment']}"
+    command = (
+        f"penstock rollback --to {to} {row['environment']}" if plan.stable else f"penstock down {row['environment']}"
+    )
     sentence = (
         f"could not go back within {plan.bounds['rollback_within_s']:.0f} s ({reason or 'the target is still working'}); "
         f"look with `penstock doctor`, then run `{command}`"

@@ -12,7 +12,6 @@ from penstock.render import report
 from penstock.steps import orders
 from penstock.steps.world import World
 
-
 OPEN_S = 1.5
 
 
@@ -51,7 +50,9 @@ def end(world: World, ending: Ending) -> Ending:
         world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",
         changed_at=now, **over,
     )  # fmt: skip
-    world.tell(f"end:{ending.state}", "end", f"{ending.state}: {ending.sentence}", state=ending.state, cause=ending.cause)
+    world.tell(
+        f"end:{ending.state}", "end", f"{ending.state}: {ending.sentence}", state=ending.state, cause=ending.cause
+    )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
     _write_report(world)

@@ -96,7 +96,9 @@ def confirm(world: World, plan: Plan) -> bool:
     if plan.nothing_to_do:
         return still_true(plan, world.target.observe())
     if not still_true(plan, world.target.observe()):
-        world.tell(f"changed:{plan.seen}", "note", "what runs there has changed since the plan was drawn; drawing again")
+        world.tell(
+            f"changed:{plan.seen}", "note", "what runs there has changed since the plan was drawn; drawing again"
+        )
         return False
     world.set_mark_aside()
     now = world.clock.now()

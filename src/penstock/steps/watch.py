@@ -102,7 +102,9 @@ def _next_hour(world: World, policy: Policy, plan: Plan) -> Watched:
 
 def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> Watched:
     if before is None:
-        return Watched(Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", ""))
+        return Watched(
+            Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", "")
+        )
     return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0)
 
 

@@ -74,9 +74,7 @@ def faults(text: str) -> list[Fault]:
     for entry in filter(None, (part.strip() for part in text.split(";"))):
         path, kind, share = entry.split()
         if kind not in FAULTS or not 0 <= float(share) <= 1:
-            raise ValueError(
-                f"APP_FAULTS: `{entry}` is not a path, one of {', '.join(FAULTS)}, and a share up to 1"
-            )
+            raise ValueError(f"APP_FAULTS: `{entry}` is not a path, one of {', '.join(FAULTS)}, and a share up to 1")
         found.append(Fault(path, kind, float(share)))
     return found
 
@@ -221,9 +219,7 @@ class App:
     def _head(self, status: int, headers: dict[str, str]) -> bytes:
         closing = {"Connection": "close"} if self._is_stopping else {}
         named = {"X-Revision": self.version, **headers, **closing}
-        return "\r\n".join(
-            [f"HTTP/1.1 {status} .", *(f"{n}: {v}" for n, v in named.items()), "", ""]
-        ).encode()
+        return "\r\n".join([f"HTTP/1.1 {status} .", *(f"{n}: {v}" for n, v in named.items()), "", ""]).encode()
 
     def _say(self, line: str) -> None:
         if line:

@@ -76,7 +76,7 @@ class TargetConformance:
         """Wait; a fake's clock is moved instead."""
         time.sleep(seconds)
 
-    def history(self, target: Target) -> list[State]:  # noqa: ARG002
+    def history(self, target: Target) -> list[State]:
         """Every state that the platform passed through, where it remembers; else what was seen while waiting."""
         return []
 
@@ -92,9 +92,7 @@ class TargetConformance:
 
     def alone(self, revision: Revision, release: int, expecting: str | None = None) -> Desired:
         """One revision, with all the traffic."""
-        return self._desire(
-            {revision.id: self.instances}, {revision.id: 1000}, (revision,), release, expecting
-        )
+        return self._desire({revision.id: self.instances}, {revision.id: 1000}, (revision,), release, expecting)
 
     def both(self, old: Revision, new: Revision, weight_permille: int, release: int) -> Desired:
         """Two revisions side by side; the way back is `old` with all the traffic, and `new` still there."""
@@ -136,9 +134,7 @@ class TargetConformance:
         assert progress.state == "done", progress.reason
         observed = target.observe()
         assert {n: _some(u.split) for n, u in desired.units.items() if u.split} == _whole(observed.serving)
-        assert {n: _some(u.placed) for n, u in desired.units.items() if _some(u.placed)} == _whole(
-            observed.placed
-        )
+        assert {n: _some(u.placed) for n, u in desired.units.items() if _some(u.placed)} == _whole(observed.placed)
         assert observed.settled
         return observed
 
@@ -326,10 +322,7 @@ class TargetConformance:
         release: int,
         expecting: str | None = None,
     ) -> Desired:
-        units = {
-            name: UnitDesire(dict(placed), dict(split) if traffic else {})
-            for name, traffic in self.units.items()
-        }
+        units = {name: UnitDesire(dict(placed), dict(split) if traffic else {}) for name, traffic in self.units.items()}
         known = {revision.id: revision for revision in revisions}
         reason = f"conformance: release {release}"
         return Desired(Fence(release), units, known, reason, expecting, start_within_s=self.deadline_s)

@@ -51,9 +51,7 @@ class Ask:
         """`3 GET /products/{1-40}`, `POST /orders {"product": 7}`: share, method, path, JSON body."""
         found = _ASK.fullmatch(text)
         if not found:
-            raise UsageError(
-                "load-ask", f"`{text}` is not a request", next='write it like "3 GET /products/{1-40}"'
-            )
+            raise UsageError("load-ask", f"`{text}` is not a request", next='write it like "3 GET /products/{1-40}"')
         return cls(found[2], found[3], found[4] or "", float(found[1] or 1))
 
     def filled(self, chance: random.Random) -> tuple[str, str]:
@@ -144,9 +142,7 @@ class _Client:
         self._idle: deque[_Connection] = deque()
         self._free = load.connections
         self._flying: set[asyncio.Task[None]] = set()
-        self._epoch = (
-            time.time() - time.monotonic()
-        )  # read once: the schedule stays even when the wall clock is set
+        self._epoch = time.time() - time.monotonic()  # read once: the schedule stays even when the wall clock is set
         self._shares = [ask.share for ask in load.mix]
         self._error: BaseException | None = None
 
@@ -354,9 +350,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def sentence(summary: Summary) -> str:
     """A summary in one line."""
-    kinds = ", ".join(
-        f"{count} {kind}" for kind, count in summary.kinds.items() if kind not in ("ok", "left")
-    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in summary.kinds.items() if kind not in ("ok", "left"))
     return (
         f"{summary.requests} requests: {summary.ok} ok, {summary.failed} failed ({kinds or 'none'}), "
         f"{summary.left} left, {summary.late} late; p50 {summary.p50_ms} ms, p99 {summary.p99_ms} ms"

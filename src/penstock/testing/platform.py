@@ -100,9 +100,7 @@ class Platform:
     def of(self, revision: str, unit: str = "") -> list[Copy]:
         """Copies that are not on their way out, the best first."""
         mine = [c for c in self.copies if c.revision == revision and (not unit or c.unit == unit)]
-        return sorted(
-            (c for c in mine if c.state != "draining"), key=lambda c: (c.state != "ready", c.number)
-        )
+        return sorted((c for c in mine if c.state != "draining"), key=lambda c: (c.state != "ready", c.number))
 
     def placed(self) -> dict[str, dict[str, int]]:
         """Ready copies, by unit and revision."""
@@ -163,9 +161,7 @@ class Platform:
 
     def _is_awaited(self, name: str, revision: str, unit: UnitDesire) -> bool:
         count = unit.placed.get(revision, 0)
-        only_stays = (
-            bool(unit.split) and not unit.split.get(revision) and self._had.get((name, revision), 0) >= count
-        )
+        only_stays = bool(unit.split) and not unit.split.get(revision) and self._had.get((name, revision), 0) >= count
         return count > 0 and not only_stays
 
     def _shift(self, units: dict[str, UnitDesire]) -> bool:

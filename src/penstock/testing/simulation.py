@@ -114,7 +114,9 @@ class FakeBuilds:
         return None
 
 
-def environment(rollout: str | dict[str, object] = "canary", *, bake_s: float = 0.0, hold_s: float = 120.0) -> Environment:
+def environment(
+    rollout: str | dict[str, object] = "canary", *, bake_s: float = 0.0, hold_s: float = 120.0
+) -> Environment:
     """An environment of one unit, four copies, a canary of two short increments."""
     asked = {"is": "canary", "increments": ["10% for 20s", "50% up to 60s"]} if rollout == "canary" else rollout
     return Environment(
@@ -122,7 +124,7 @@ def environment(rollout: str | dict[str, object] = "canary", *, bake_s: float = 
         units={"web": Unit(run=Command(words=("serve",)))},
         target=TargetEntry(kind="fake", section=FakeSection()),
         rollout=Rollout.model_validate(asked if isinstance(asked, dict) else {"is": asked}),
-        verdict=Verdict(undecided=Undecided(hold=hold_s)),  # type: ignore[call-arg]
+        verdict=Verdict(undecided=Undecided(hold=hold_s)),
         bake_s=bake_s,
     )
 
@@ -188,4 +190,3 @@ class Simulation:
         now = self.clock.now()
         revisions.remember(self.store, now, "shop", "production", 0, data.dump(revision))
         environments.promote(self.store, "shop", "production", revision.id, now)
-

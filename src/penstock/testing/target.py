@@ -102,14 +102,11 @@ class FakeTarget:
             lines = [
                 f"{name}: placed {unit.placed}, split {unit.split}"
                 for name, unit in sorted(units.items())
-                if (some(unit.placed), some(unit.split))
-                != (here.placed.get(name, {}), here.serving.get(name, {}))
+                if (some(unit.placed), some(unit.split)) != (here.placed.get(name, {}), here.serving.get(name, {}))
             ]
-            return Preview(
-                (*lines, *(f"{name}: removed" for name in sorted(here.placed.keys() - units.keys())))
-            )
+            return Preview((*lines, *(f"{name}: removed" for name in sorted(here.placed.keys() - units.keys()))))
 
-    def converge(self, desired: Desired, handle: str | None = None) -> Progress:  # noqa: ARG002
+    def converge(self, desired: Desired, handle: str | None = None) -> Progress:
         """Put a desire in force, unless it is already, and say how far the platform got."""
         with self._call("converge"):
             self._refuse(desired)
@@ -224,9 +221,7 @@ class FakeTarget:
         self._beat = self._clock.monotonic()
         self.platform.want(desired)
 
-    def _set(
-        self, revision: str, unit: str, state: Literal["ready", "unhealthy", "crashed"], note: str
-    ) -> None:
+    def _set(self, revision: str, unit: str, state: Literal["ready", "unhealthy", "crashed"], note: str) -> None:
         for copy in self.platform.of(revision, unit):
             copy.state, copy.note, copy.restarts = state, note, 3 if state == "crashed" else 0
         self.platform.note()

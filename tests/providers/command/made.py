@@ -11,9 +11,7 @@ from penstock.manifest.section import Command
 from penstock.providers.command.target import CommandTarget
 
 TOY = Path(__file__).with_name("toy.py")
-SPLIT = Capabilities(
-    split="permille", coexist="many", place_apart=True, cancel=True, way_back="shift", stamp=True
-)
+SPLIT = Capabilities(split="permille", coexist="many", place_apart=True, cancel=True, way_back="shift", stamp=True)
 
 
 @dataclass

@@ -70,16 +70,12 @@ def test_everything_observe_may_say_is_read() -> None:
                 "settled": False,
                 "token": "x",
                 "stamp": [4, 2],
-                "instances": [
-                    {"id": "1", "unit": "web", "revision": "a", "state": "crashed", "crash_loop": True}
-                ],
+                "instances": [{"id": "1", "unit": "web", "revision": "a", "state": "crashed", "crash_loop": True}],
             }
         )
     )
     instance = Instance("1", "web", "a", "crashed", crash_loop=True)
-    expected = contract.Said(
-        {"web": {"a": 1000}}, {"web": {"a": 2}}, None, False, "x", Fence(4, 2), (instance,)
-    )
+    expected = contract.Said({"web": {"a": 1000}}, {"web": {"a": 2}}, None, False, "x", Fence(4, 2), (instance,))
     assert expected == said
 
 
@@ -167,9 +163,7 @@ def test_nothing_else_is_ever_raised(value: object, code: int) -> None:
     assert codes <= {"command-contract"}
 
 
-@given(
-    st.dictionaries(st.sampled_from("abc"), st.integers(1, 9), min_size=1), st.sampled_from(["web", "jobs"])
-)
+@given(st.dictionaries(st.sampled_from("abc"), st.integers(1, 9), min_size=1), st.sampled_from(["web", "jobs"]))
 def test_what_is_printed_is_what_is_seen(placed: dict[str, int], unit: str) -> None:
     """Capacity and traffic come out as they went in, and equal answers have equal marks."""
     split = {min(placed): 1000}

@@ -72,9 +72,7 @@ def test_a_command_runs_once(tmp_path: Path) -> None:
 
 def test_what_is_there_already_is_not_done(tmp_path: Path) -> None:
     """Where `observe` says that the desire is true, nothing runs."""
-    (tmp_path / "toy.json").write_text(
-        json.dumps({"units": {"web": {"placed": {"a": 2}, "split": {"a": 1000}}}})
-    )
+    (tmp_path / "toy.json").write_text(json.dumps({"units": {"web": {"placed": {"a": 2}, "split": {"a": 1000}}}}))
     assert "done" == toys(tmp_path, "observe").converge(made.alone("a")).state
     assert [] == ran(tmp_path)
 
@@ -196,9 +194,7 @@ def test_a_command_has_its_time(tmp_path: Path) -> None:
 
 def test_75_is_asked_again(tmp_path: Path) -> None:
     """Exit code 75 means: call me again. The command runs until it says otherwise."""
-    line = (
-        f"n=$(cat {tmp_path}/n 2>/dev/null || echo 0); echo $((n+1)) > {tmp_path}/n; [ $n -ge 2 ] || exit 75"
-    )
+    line = f"n=$(cat {tmp_path}/n 2>/dev/null || echo 0); echo $((n+1)) > {tmp_path}/n; [ $n -ge 2 ] || exit 75"
     target = made.target(made.Section(converge=made.sh(line)), tmp_path)
     assert "done" == settle(target, made.alone("a")).state
     assert "3\n" == (tmp_path / "n").read_text()
@@ -250,9 +246,7 @@ def test_secrets_stay_in_the_environment(tmp_path: Path) -> None:
     """Only secrets that are seen reach a command, by its environment: not its words, not a file of ours."""
     secrets = tmp_path / "secrets.json"
     secrets.write_text(json.dumps({"DEPLOY_KEY": "s3cret-value", "OTHER": "hidden-value"}))
-    line = (
-        f"echo $DEPLOY_KEY $OTHER ${{PENSTOCK_STATE-none}} > {tmp_path}/env; tr '\\0' ' ' < /proc/$$/cmdline"
-    )
+    line = f"echo $DEPLOY_KEY $OTHER ${{PENSTOCK_STATE-none}} > {tmp_path}/env; tr '\\0' ' ' < /proc/$$/cmdline"
     section = made.Section(converge=made.sh(line), sees=("DEPLOY_*",))
     target = made.target(section, tmp_path)
     assert "done" == settle(target, made.alone("a", secrets=str(secrets))).state
@@ -313,9 +307,7 @@ def test_the_way_back_is_not_taken_beside_a_run(tmp_path: Path) -> None:
 
 def test_a_failing_observe_is_an_error(tmp_path: Path) -> None:
     """An `observe` that fails is an error that shows its last lines; nothing is guessed, nothing is run."""
-    section = made.Section(
-        converge=made.sh(f"touch {tmp_path}/ran"), observe=made.sh("echo no route >&2; exit 1")
-    )
+    section = made.Section(converge=made.sh(f"touch {tmp_path}/ran"), observe=made.sh("echo no route >&2; exit 1"))
     target = made.target(section, tmp_path)
     with pytest.raises(PenstockError) as caught:
         target.converge(made.alone("a"))
@@ -339,9 +331,7 @@ def test_the_short_answer_stands_for_every_unit(tmp_path: Path) -> None:
 
 def test_testimony(tmp_path: Path) -> None:
     """`testimony` is asked about one revision; what the last run said comes with it."""
-    section = made.Section(
-        converge=made.sh("echo deploying"), testimony=made.sh('echo "log of $PENSTOCK_REVISION"')
-    )
+    section = made.Section(converge=made.sh("echo deploying"), testimony=made.sh('echo "log of $PENSTOCK_REVISION"'))
     target = made.target(section, tmp_path)
     settle(target, made.alone("a"))
     assert [("testimony.log", "log of a\n"), ("converge.log", "deploying\n")] == [

@@ -138,7 +138,11 @@ def test_ancestry_is_yes_no_or_an_error(repository: Repository) -> None:
     """Old before new is true, the other way false; a commit that nobody has here is in nobody's history."""
     old, new = repository.commit({"a": "1"}), repository.commit({"a": "2"})
     forge = GitForge(repository.folder)
-    assert (True, False, True) == (forge.is_ancestor(old, new), forge.is_ancestor(new, old), forge.is_ancestor(new, new))
+    assert (True, False, True) == (
+        forge.is_ancestor(old, new),
+        forge.is_ancestor(new, old),
+        forge.is_ancestor(new, new),
+    )
     assert (False, False) == (forge.is_ancestor("1" * 40, new), forge.is_ancestor(old, "1" * 40))
     with pytest.raises(UserError) as error:
         GitForge(repository.folder.parent / "nowhere").is_ancestor(old, new)
@@ -202,7 +206,13 @@ def test_what_is_no_repository_is_said(tmp_path: Path, place: str) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "file").write_text("")
     forge = GitForge(tmp_path / place)
-    asks = [lambda: forge.resolve("HEAD"), forge.root_commit, forge.branch, forge.is_dirty, lambda: forge.read("HEAD", "a")]
+    asks = [
+        lambda: forge.resolve("HEAD"),
+        forge.root_commit,
+        forge.branch,
+        forge.is_dirty,
+        lambda: forge.read("HEAD", "a"),
+    ]
     for ask in asks:
         with pytest.raises(UserError) as error:
             ask()

@@ -55,7 +55,9 @@ def test_an_error_is_what_the_service_did(more: dict[str, Any], is_error: bool) 
     ],
 )
 def test_what_is_not_judged_is_no_request(more: dict[str, Any]) -> None:
-    """Previews, requests of no revision, and clients that left early count neither as requests nor as errors."""
+    """Previews, requests of no revision, and clients that left early count neither as requests nor as
+    errors.
+    """
     assert parse(line(**more), HUNG_US) is None
 
 
@@ -76,7 +78,9 @@ moments = st.floats(900, 1100, allow_nan=False)
     st.integers(0, 40),
 )
 def test_folding_in_parts_is_folding_at_once(sent: list[tuple[float, int]], closed: int, cut: int) -> None:
-    """However the log is cut, each request is counted once, none in a closed second, and those late are known."""
+    """However the log is cut, each request is counted once, none in a closed second, and those late are
+    known.
+    """
     lines = [line(start_s=f"{at:.6f}", code=code) for at, code in sent]
     eras = Eras(((950.0, 1), (1000.0, 0), (1000.5, 2)))
     whole = fold(lines, eras, closed, HUNG_US).sums

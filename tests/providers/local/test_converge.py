@@ -17,9 +17,7 @@ R1, R2 = ("web", "r1"), ("web", "r2")
 def wanted(placed: dict[str, int], split: dict[str, int]) -> Wanted:
     """A desire of one unit."""
     revisions = dict.fromkeys(placed, PROGRAM)
-    return Wanted(
-        2, units={"web": Unit(placed, split)}, revisions=revisions, min_ready_s=5, start_within_s=60
-    )
+    return Wanted(2, units={"web": Unit(placed, split)}, revisions=revisions, min_ready_s=5, start_within_s=60)
 
 
 def ready(arm: tuple[str, str], ready_s: float = 100.0) -> Copy:
@@ -89,9 +87,8 @@ copies = st.lists(
 
 
 @given(copies, st.sampled_from([{}, STABLE, {"web": {"r2": 1000}}]))
-def test_no_split_to_a_revision_without_a_ready_instance(
-    found: list[Copy], splits: dict[str, dict[str, int]]
-) -> None:
+def test_no_split_to_a_revision_without_a_ready_instance(found: list[Copy], splits: dict[str, dict[str, int]])
+-> None:
     """Whatever the circumstances."""
     if may_shift(CANARY, found, splits):
         for arm in (R1, R2):

@@ -31,7 +31,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
 
 def test_the_way_back_needs_no_space(small: Kept) -> None:
-    """With not a byte left the way back is taken and in force; with space again everything is written down."""
+    """With not a byte left the way back is taken and in force; with space again everything is written
+    down.
+    """
     small.settled({"r1": 1, "r2": 1}, {"r1": 1000})
     desire.lay_way_back(small.folder, small.data({"r1": 1, "r2": 1}, {"r1": 1000}))
     small.settled({"r1": 1, "r2": 1}, {"r2": 1000})

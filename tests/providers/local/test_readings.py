@@ -104,9 +104,11 @@ def test_eras_are_numbered_on(place: Folder, readings: Readings) -> None:
 
 
 def test_old_readings_are_minutes(place: Folder, readings: Readings) -> None:
-    """A day later seconds are merged; nothing that was counted is lost, and what is older than two months is forgotten."""
+    """A day later seconds are merged; nothing that was counted is lost, and what is older than two
+    months is forgotten.
+    """
     day = 86_400
-    log(place.access_log, 70 * day, *(100 * day + second for second in range(0, 180)), 101 * day + 500)
+    log(place.access_log, 70 * day, *(100 * day + second for second in range(180)), 101 * day + 500)
     readings.take_in(HUNG_US, 101 * day + 600)
     for _ in range(3):
         readings.thin(101 * day + 600.0)
@@ -121,3 +123,17 @@ def test_old_readings_are_minutes(place: Folder, readings: Readings) -> None:
     )
     readings.thin(131 * day + 0.0)
     assert [] == rows(place, "second FROM readings WHERE second < 8640000")
+
+
+def test_readings_and_position_are_one_commit(place: Folder, readings: Readings) -> None:
+    """Where the position cannot be written, nothing was counted either."""
+    db = sqlite3.connect(place.readings)
+    db.execute("CREATE TRIGGER broken BEFORE INSERT ON position BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    log(place.access_log, 2000)
+    with pytest.raises(sqlite3.Error):
+        readings.take_in(HUNG_US, NOW)
+    assert [] == rows(place)
+    db.execute("DROP TRIGGER broken")
+    db.close()
+    readings.take_in(HUNG_US, NOW)
+    assert [(2000, 1, 0)] == rows(place)

@@ -67,7 +67,9 @@ def test_a_missing_secret_is_said_by_name() -> None:
 
 
 def test_words_are_filled_in() -> None:
-    """Each `$NAME`, anywhere in a word; a line for a shell is left to the shell; an unknown name is an error."""
+    """Each `$NAME`, anywhere in a word; a line for a shell is left to the shell; an unknown name is an
+    error.
+    """
     env = {"PORT": "8000", "A_B": "x y"}
     assert ["run", "--port=8000", "x y/1"] == filled(["run", "--port=$PORT", "$A_B/1"], env)
     assert ["sh", "-c", "run $PORT $1"] == filled(["sh", "-c", "run $PORT $1"], env)

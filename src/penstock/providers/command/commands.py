@@ -43,9 +43,7 @@ class Commands:
             return done.out
         how = f"took longer than {LOOK_S:g} s" if done.timed_out else f"ended with exit code {done.code}"
         last = "\n".join((done.err or done.out).strip().splitlines()[-5:])
-        raise PenstockError(
-            "command", f"`{name}` {how}", " ".join(done.argv), last, "run it yourself, and mend it"
-        )
+        raise PenstockError("command", f"`{name}` {how}", " ".join(done.argv), last, "run it yourself, and mend it")
 
     def argv(self, name: str, said: Mapping[str, str]) -> list[str]:
         """The words, $PENSTOCK_… filled in; never a secret, for everybody on the machine may read them."""

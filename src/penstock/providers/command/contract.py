@@ -65,9 +65,7 @@ def main_revision(desired: Desired) -> Revision | None:
     return desired.revisions.get(ranked[0]) if ranked else None
 
 
-def as_json(
-    desired: Desired, service: str, environment: str, handle: str, way_back: bool = True
-) -> dict[str, Any]:
+def as_json(desired: Desired, service: str, environment: str, handle: str, way_back: bool = True) -> dict[str, Any]:
     """The desire as a command reads it on its standard input."""
     main = main_revision(desired)
     document = {
@@ -86,9 +84,7 @@ def as_json(
         "start_within_s": desired.start_within_s,
     }
     if way_back and desired.way_back:
-        document["way_back"] = as_json(desired.way_back, service, environment, handle, way_back=False)[
-            "units"
-        ]
+        document["way_back"] = as_json(desired.way_back, service, environment, handle, way_back=False)["units"]
     return document
 
 
@@ -132,9 +128,7 @@ def read_observed(text: str) -> Said:
         unit.nothing_else("placed", "split")
         bare = sorted(serving[name].keys() - placed[name].keys())
         if bare:
-            unit.wrong(
-                "split", f"`{bare[0]}` has traffic, and no capacity in `placed`", "its number of instances"
-            )
+            unit.wrong("split", f"`{bare[0]}` has traffic, and no capacity in `placed`", "its number of instances")
     return Said(_whole(serving), _whole(placed), None, **cast(Any, rest))
 
 
@@ -143,9 +137,7 @@ def read_progress(code: int, out: str, err: str) -> Progress:
     if code == TRY_AGAIN:
         found = _reply(out)
         reason = found.text("reason") if found else ""
-        return Progress(
-            "working", reason or _last(out, err) or "the command asks to be called again", _after(found)
-        )
+        return Progress("working", reason or _last(out, err) or "the command asks to be called again", _after(found))
     if code != 0:
         return Progress("failed", f"exit {code}: {_last(err, out) or 'it said nothing'}")
     found = _reply(out)
@@ -254,9 +246,7 @@ class _Answer:
         inner = _Answer(self.command, self.map(field), f"{self.path}{field}.")
         found = some({name: inner.count(name) for name in inner.value})
         if whole is not None and found and sum(found.values()) != whole:
-            self.wrong(
-                field, f"it adds up to {sum(found.values())}", f"shares in permille that add up to {whole}"
-            )
+            self.wrong(field, f"it adds up to {sum(found.values())}", f"shares in permille that add up to {whole}")
         return found
 
     def fence(self, field: str) -> Fence | None:
@@ -264,9 +254,7 @@ class _Answer:
         found = self.value.get(field)
         if found is None:
             return None
-        numbers = (
-            isinstance(found, list) and len(found) == 2 and all(type(n) is int and n >= 0 for n in found)
-        )
+        numbers = isinstance(found, list) and len(found) == 2 and all(type(n) is int and n >= 0 for n in found)
         if not numbers:
             self.wrong(field, f"{found!r} is not a fence", "the `fence` of the desire, as it was: [42, 1]")
         return Fence(*found)
@@ -329,9 +317,7 @@ def _object(command: str, text: str) -> dict[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         shown = " ".join(text.split())[:80] or "nothing"
-        raise _wrong(
-            command, "", f"its output is not JSON: {shown}", "one JSON object, and nothing else"
-        ) from error
+        raise _wrong(command, "", f"its output is not JSON: {shown}", "one JSON object, and nothing else") from error
     if not isinstance(found, dict):
         raise _wrong(command, "", "its output is not a JSON object", "one JSON object: {…}")
     return found

@@ -59,7 +59,9 @@ class CommandSection(Section):
     @model_validator(mode="after")
     def _shift_needs_split(self) -> CommandSection:
         if self.capabilities.arms:
-            raise not_acted_on("`arms` of commands", "leave it out: readings come from a source, and commands have none yet")
+            raise not_acted_on(
+                "`arms` of commands", "leave it out: readings come from a source, and commands have none yet"
+            )
         if self.shift and self.capabilities.split == "none":
             raise wrong(
                 "`shift` is there, and the capabilities declare no split",
@@ -81,9 +83,7 @@ class CommandSection(Section):
         """Every name under `instances` is a unit's."""
         names = self.instances if isinstance(self.instances, dict) else {}
         return [
-            wrong(
-                f"there is no unit `{name}`", "`instances` names the units", "a unit's name", at="instances"
-            )
+            wrong(f"there is no unit `{name}`", "`instances` names the units", "a unit's name", at="instances")
             for name in names
             if name not in units
         ]

@@ -72,9 +72,7 @@ class CommandTarget:
         said = self._look(memory)
         serving, placed = self._truth(memory, said)
         there = {revision for shares in (*serving.values(), *placed.values()) for revision in shares}
-        stamps = [
-            stamp for stamp in (said.stamp if said else None, memory.fence) if stamp and stamp > Fence(0)
-        ]
+        stamps = [stamp for stamp in (said.stamp if said else None, memory.fence) if stamp and stamp > Fence(0)]
         is_running = memory.has_run and self._run(memory).state() == "running"
         return Observed(
             _token(memory, said),
@@ -102,7 +100,7 @@ class CommandTarget:
         ]
         return Preview((f"runs `{' '.join(self._commands.argv(command, {}))}`", *units, *blind))
 
-    def converge(self, desired: Desired, handle: str | None = None) -> Progress:  # noqa: ARG002
+    def converge(self, desired: Desired, handle: str | None = None) -> Progress:
         """Put the desire in force, run what brings it about, and wait a moment; the run goes on without us.
 
         The run is found again by what is remembered; `handle` is its name, for people to read.
@@ -123,7 +121,7 @@ class CommandTarget:
         # What came of it is for the next look to say; without `observe` there is nothing to look at.
         return replace(progress, retry_after_s=0.05) if said else self._progress(self._read(), None, desired)
 
-    def reach(self, unit: str, revision: str) -> Reach | None:  # noqa: ARG002
+    def reach(self, unit: str, revision: str) -> Reach | None:
         """Nowhere: the commands do not say."""
         return None
 
@@ -289,9 +287,7 @@ class CommandTarget:
         if known is None:
             return {}, {}
         units = {
-            name: UnitDesire(
-                {revision: self._section.instances_of(name)}, {revision: 1000} if unit.traffic else {}
-            )
+            name: UnitDesire({revision: self._section.instances_of(name)}, {revision: 1000} if unit.traffic else {})
             for name, unit in known.units.items()
         }
         return wanted(Desired(memory.fence, units))
@@ -302,9 +298,7 @@ class CommandTarget:
         memory = self._place.read()
         if (memory.service, memory.environment) != (self._place.service, self._place.environment):
             what = f"this folder is of {memory.service}/{memory.environment}"
-            raise Refused(
-                "not-ours", what, str(self._place.root), next="give every environment its own folder"
-            )
+            raise Refused("not-ours", what, str(self._place.root), next="give every environment its own folder")
         return memory
 
     def _refuse_lower(self, memory: Memory, said: Said | None, desired: Desired) -> None:
@@ -330,9 +324,7 @@ class CommandTarget:
         if self._section.observe is None:
             return None
         desired = memory.desired or Desired(Fence(0), {})
-        return contract.read_observed(
-            self._commands.ask("observe", desired, self._key(memory), self._last(memory))
-        )
+        return contract.read_observed(self._commands.ask("observe", desired, self._key(memory), self._last(memory)))
 
     def _last(self, memory: Memory) -> Revision | None:
         """The revision in whose folder `observe` runs: of the desire in force, else of the one before."""

@@ -48,6 +48,4 @@ class LocalMetrics:
 def _reading(
     second: int, unit: str, revision: str, era: int, requests: int, errors: int, late: int, duration_us: int
 ) -> Reading:
-    return Reading(
-        unit, revision, second, second + 1, requests, errors, era, late, duration_us, position=str(second)
-    )
+    return Reading(unit, revision, second, second + 1, requests, errors, era, late, duration_us, position=str(second))

@@ -37,9 +37,7 @@ class LocalSection(Section):
     and after SIGTERM `stop_s` to end.
     """
 
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {"expires", "tls", "user", "memory", "cpu", "hosts", "domain"}
-    )
+    not_yet: ClassVar[frozenset[str]] = frozenset({"expires", "tls", "user", "memory", "cpu", "hosts", "domain"})
 
     port: _Ports
     bind: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Fa-f.:]{2,45}$")
@@ -68,16 +66,12 @@ class LocalSection(Section):
             found += [_no_unit(name, "instances") for name in self.instances if name not in units]
         return found
 
-    def _ports(
-        self, ports: Mapping[str, int], units: Mapping[str, bool], serving: list[str]
-    ) -> list[ValueError]:
+    def _ports(self, ports: Mapping[str, int], units: Mapping[str, bool], serving: list[str]) -> list[ValueError]:
         found = [_no_unit(name, "port") for name in ports if name not in units]
         found += [_no_port(name) for name in serving if name not in ports]
         found += [_no_traffic(name) for name in ports if name in units and name not in serving]
         if len(set(ports.values())) < len(ports):
-            found.append(
-                wrong("two units have one port", "a port leads to one unit", "a port each", at="port")
-            )
+            found.append(wrong("two units have one port", "a port leads to one unit", "a port each", at="port"))
         return found
 
 
@@ -92,9 +86,7 @@ def _shared(port: int, serving: list[str]) -> ValueError:
 
 
 def _no_unit(name: str, at: str) -> ValueError:
-    return wrong(
-        f"there is no unit `{name}`", f"`{at}` names the units of this environment", "a unit's name", at=at
-    )
+    return wrong(f"there is no unit `{name}`", f"`{at}` names the units of this environment", "a unit's name", at=at)
 
 
 def _no_port(name: str) -> ValueError:
@@ -107,6 +99,4 @@ def _no_port(name: str) -> ValueError:
 
 
 def _no_traffic(name: str) -> ValueError:
-    return wrong(
-        f"the unit `{name}` takes no traffic", "it says `traffic: none`", "the other units only", at="port"
-    )
+    return wrong(f"the unit `{name}` takes no traffic", "it says `traffic: none`", "the other units only", at="port")
