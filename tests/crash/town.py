@@ -57,6 +57,7 @@ class Town:
 
     def interrupt(self, scenario: Scenario, base: Baseline, step: int, where: str) -> Outcome:
         """Kill the worker at a boundary, start another, and look at the end."""
+        self.site.until(lambda: not _lives(self.site), 20)  # it would take the order that another one shall have
         stable, before = self._stable(), self._generation()
         number = self._order(scenario)
         self._mortal_worker(f"{step}:{where}", number, scenario)
@@ -78,7 +79,6 @@ class Town:
         self.site.close()
 
     def _mortal_worker(self, point: str, number: int, scenario: Scenario) -> None:
-        self.site.until(lambda: not _lives(self.site), 20)
         state = self.site.desk.state
         argv = [sys.executable, "-m", "tests.crash.worker", str(state.root), point]
         process = shell.spawn(argv, state.worker_log, cwd=Path(__file__).parents[2])

@@ -44,9 +44,7 @@ class Kept:
 
     # -- asking ----------------------------------------------------------------------------------------------
 
-    def program(
-        self, revision: str, *words: str, env: dict[str, str] | None = None, **more: Any
-    ) -> dict[str, Any]:
+    def program(self, revision: str, *words: str, env: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """How the tiny service runs as a revision."""
         health = {"path": "/health", "every_s": 0.2, "within_s": 1, "unhealthy_after": 3}
         return {
@@ -84,7 +82,7 @@ class Kept:
     def settled(self, placed: dict[str, int], split: dict[str, int], **more: Any) -> dict[str, Any]:
         """Write a desire and wait until it is true; what was observed then."""
         generation = self.want(placed, split, **more)
-        if not lock.is_kept(self.folder):
+        if self.keeper is None and not lock.is_kept(self.folder):
             self.start()
         return self.until(lambda o: o["generation"] == generation and o["phase"] == "settled")
 
@@ -104,9 +102,7 @@ class Kept:
                     return seen
             time.sleep(0.02)
         log = self.folder.keeper_log.read_text() if self.folder.keeper_log.exists() else ""
-        raise AssertionError(
-            f"not observed within {within_s} s\n{json.dumps(self.seen(), indent=1)}\n{log[-4000:]}"
-        )
+        raise AssertionError(f"not observed within {within_s} s\n{json.dumps(self.seen(), indent=1)}\n{log[-4000:]}")
 
     def pids(self, revision: str = "") -> dict[str, int]:
         """Instances by id, as observed now."""
@@ -116,9 +112,7 @@ class Kept:
         """One request over a new connection: status, version, body."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            link.request(
-                "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}
-            )
+            link.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = link.getresponse()
             return answer.status, answer.headers.get("x-version") or "", answer.read()
         finally:

@@ -96,9 +96,7 @@ def test_folding_in_parts_is_folding_at_once(sent: list[tuple[float, int]], clos
     assert sum(int(float(f"{at:.6f}")) <= closed for at, _ in sent) == sum(s.late for s in whole.values())
 
 
-@pytest.mark.parametrize(
-    ("at", "era"), [(9.0, 0), (10.0, 1), (19.9, 1), (20.0, 0), (20.4, 0), (20.5, 2), (99.0, 2)]
-)
+@pytest.mark.parametrize(("at", "era"), [(9.0, 0), (10.0, 1), (19.9, 1), (20.0, 0), (20.4, 0), (20.5, 2), (99.0, 2)])
 def test_a_request_belongs_to_the_era_in_which_it_arrived(at: float, era: int) -> None:
     """An era begins at its very moment; while a split changes it is era 0."""
     assert era == Eras(((10.0, 1), (20.0, 0), (20.5, 2))).at(at)

@@ -87,8 +87,7 @@ copies = st.lists(
 
 
 @given(copies, st.sampled_from([{}, STABLE, {"web": {"r2": 1000}}]))
-def test_no_split_to_a_revision_without_a_ready_instance(found: list[Copy], splits: dict[str, dict[str, int]])
--> None:
+def test_no_split_to_a_revision_without_a_ready_instance(found: list[Copy], splits: dict[str, dict[str, int]]) -> None:
     """Whatever the circumstances."""
     if may_shift(CANARY, found, splits):
         for arm in (R1, R2):

@@ -14,9 +14,7 @@ from penstock.providers.local.paths import Folder, locked
 DATA = {"format": 1, "reason": "r1", "units": {}}
 
 
-def write(
-    folder: Path, reason: str = "r1", fence: tuple[int, int] = (1, 0), expecting: str | None = None
-) -> int:
+def write(folder: Path, reason: str = "r1", fence: tuple[int, int] = (1, 0), expecting: str | None = None) -> int:
     """Write a desire that differs by its reason."""
     return desire.write(folder, {**DATA, "reason": reason}, fence=fence, expecting=expecting)
 

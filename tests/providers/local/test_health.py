@@ -39,10 +39,7 @@ def test_the_sentence_names_what_is_down() -> None:
     """A 503 with checks says which; another version says which."""
     body = json.dumps({"status": "unhealthy", "checks": {"db": {"status": "down"}, "cache": "ok"}})
     assert "answered 503 (db: down)" == judge(503, body, None).sentence
-    assert (
-        "somebody else answers on the port, or another version"
-        in judge(200, '{"version": "b"}', "a").sentence
-    )
+    assert "somebody else answers on the port, or another version" in judge(200, '{"version": "b"}', "a").sentence
 
 
 @given(st.integers(100, 599), st.binary(), st.text())

@@ -119,11 +119,7 @@ def test_an_instance_sees_its_own_environment_only(kept: Kept) -> None:
     data["revisions"]["r1"] |= {"secrets_file": str(secrets), "path": ["/opt/shop/bin"]}
     kept.settled({"r1": 1}, {"r1": 1000}, revisions=data["revisions"])
     found = json.loads(kept.get("/env")[2])
-    env = {
-        name: value
-        for name, value in found["env"].items()
-        if name not in ("LC_CTYPE", "PENSTOCK_INSTANCE", "PORT")
-    }
+    env = {name: value for name, value in found["env"].items() if name not in ("LC_CTYPE", "PENSTOCK_INSTANCE", "PORT")}
     assert "--level=info" == found["argv"][2]
     assert str(kept.folder.root) == found["cwd"]
     assert env == {

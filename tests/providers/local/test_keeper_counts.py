@@ -26,9 +26,7 @@ def test_readings_count_what_the_client_counted(kept: Kept) -> None:
         with suppress(Exception):
             kept.get(path, timeout_s=timeout_s)
     kept.folded(time.time())
-    rows = kept.rows(
-        "SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings"
-    )
+    rows = kept.rows("SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings")
     assert [(30 + 8 + 2 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
 
 
@@ -69,7 +67,5 @@ def test_a_hanging_instance_does_not_stop_the_keeper(kept: Kept) -> None:
     pid = kept.pids("r1")["web-r1-1"]
     os.kill(pid, 9)
     kept.until(
-        lambda o: any(
-            (i["id"], i["state"]) == ("web-r1-1", "ready") and i["pid"] != pid for i in o["instances"]
-        )
+        lambda o: any((i["id"], i["state"]) == ("web-r1-1", "ready") and i["pid"] != pid for i in o["instances"])
     )

@@ -17,9 +17,7 @@ def test_a_killed_instance_is_replaced(kept: Kept) -> None:
     kept.settled({"r1": 2}, {"r1": 1000})
     before = kept.pids()
     os.kill(before["web-r1-1"], signal.SIGKILL)
-    kept.until(
-        lambda o: kept.pids()["web-r1-1"] not in (None, before["web-r1-1"]) and o["phase"] == "settled"
-    )
+    kept.until(lambda o: kept.pids()["web-r1-1"] not in (None, before["web-r1-1"]) and o["phase"] == "settled")
     assert before["web-r1-2"] == kept.pids()["web-r1-2"]
     assert [1, 0] == [i["restarts"] for i in sorted(kept.seen()["instances"], key=lambda i: i["id"])]
     assert 200 == kept.get()[0]

@@ -42,9 +42,7 @@ def log(path: Path, *seconds: float) -> None:
             file.write(json.dumps({**said, "duration_us": 10, "duration_ms": 0}) + "\n")
 
 
-def rows(
-    place: Folder, what: str = "second, requests, late FROM readings ORDER BY second"
-) -> list[tuple[int, ...]]:
+def rows(place: Folder, what: str = "second, requests, late FROM readings ORDER BY second") -> list[tuple[int, ...]]:
     """Rows as a reader sees them."""
     db = sqlite3.connect(place.readings)
     try:
@@ -118,9 +116,7 @@ def test_old_readings_are_minutes(place: Folder, readings: Readings) -> None:
         (100 * day + 120, 60, 0),
         (101 * day + 500, 1, 0),
     ]
-    assert expected == rows(
-        place, "second, requests, late FROM readings WHERE second > 8640000 - 1 ORDER BY second"
-    )
+    assert expected == rows(place, "second, requests, late FROM readings WHERE second > 8640000 - 1 ORDER BY second")
     readings.thin(131 * day + 0.0)
     assert [] == rows(place, "second FROM readings WHERE second < 8640000")
 

@@ -53,9 +53,7 @@ def test_an_instance_sees_what_it_may() -> None:
         data="/d",
         mark="m",
     )
-    assert {"A", "DSN", "PORT", "DATA", "HOME", "PATH"} == {
-        name for name in env if not name.startswith("PENSTOCK_")
-    }
+    assert {"A", "DSN", "PORT", "DATA", "HOME", "PATH"} == {name for name in env if not name.startswith("PENSTOCK_")}
     assert ("8000", "d", "/a/bin") == (env["PORT"], env["DSN"], env["PATH"].split(":")[0])
 
 

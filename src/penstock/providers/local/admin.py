@@ -74,9 +74,7 @@ def listeners(path: Path) -> dict[str, tuple[str, str]]:
     """Unit -> `address:port` listened on (empty: not yet), and why the last was refused; raises OSError."""
     found = {}
     for config in _configs(path, "dynamic_listeners"):
-        address = (
-            config.get("active_state", {}).get("listener", {}).get("address", {}).get("socket_address", {})
-        )
+        address = config.get("active_state", {}).get("listener", {}).get("address", {}).get("socket_address", {})
         at = f"{address['address']}:{address['port_value']}" if address else ""
         found[config.get("name", "")] = (at, _refusal(config))
     return found

@@ -50,9 +50,7 @@ def find_envoy() -> Path:
 def _in_wheel() -> str | None:
     found = importlib.util.find_spec("envoy")  # looks, without importing it
     folders = found.submodule_search_locations if found else None
-    return next(
-        (str(Path(f, "_bin", "envoy")) for f in folders or () if Path(f, "_bin", "envoy").exists()), None
-    )
+    return next((str(Path(f, "_bin", "envoy")) for f in folders or () if Path(f, "_bin", "envoy").exists()), None)
 
 
 class Envoy:
@@ -80,16 +78,10 @@ class Envoy:
         """Take over the Envoy that runs, by its record or by its mark; any other one of this folder ends."""
         if record:
             with suppress(KeyError, TypeError, ValueError):
-                process = shell.Process(
-                    int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"])
-                )
+                process = shell.Process(int(record["pid"]), str(record["boot_id"]), int(record["start_ticks"]))
                 self._take(process, Path(record["admin_socket"]))
         for found in processes.marked(self._folder.root):
-            if (
-                not found.parts
-                or found.parts[0] != _MARKED_AS
-                or (self.process and found.pid == self.process.pid)
-            ):
+            if not found.parts or found.parts[0] != _MARKED_AS or (self.process and found.pid == self.process.pid):
                 continue
             if self.process is None and len(found.parts) == 2:
                 self._take(processes.known(found.pid), Path(found.parts[1]))

@@ -7,9 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_WELL = frozenset(
-    ["healthy", "ok", "up", "pass", "passing", "warn", "degraded", "serving", "alive", "ready", "true"]
-)
+_WELL = frozenset(["healthy", "ok", "up", "pass", "passing", "warn", "degraded", "serving", "alive", "ready", "true"])
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 _LONGEST = 200
 

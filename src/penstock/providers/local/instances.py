@@ -75,9 +75,7 @@ class Instances:
         instance.port, instance.restarts = int(record["port"]), int(record.get("restarts", 0))
         instance.asked_since = float(record.get("asked_since", time.time()))
         instance.is_proven = bool(record.get("is_proven"))
-        if record.get(
-            "ready_since"
-        ):  # ready until its health says otherwise: nobody loses traffic by our coming
+        if record.get("ready_since"):  # ready until its health says otherwise: nobody loses traffic by our coming
             instance.since = float(record["ready_since"])
             instance.ready_at = time.monotonic() - max(0.0, time.time() - instance.since)
             instance.state = "ready"
@@ -113,9 +111,7 @@ class Instances:
     def start_due(self, wanted: Wanted) -> None:
         """Start every instance that has no process and whose time has come."""
         for instance in self:
-            is_due = (
-                instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at
-            )
+            is_due = instance.process is None and not instance.is_leaving and time.monotonic() >= instance.start_at
             if is_due and wanted.count(instance.arm):
                 try:
                     self._start(instance, wanted)

@@ -144,9 +144,7 @@ class Keeper:
         self._instances.kill_overdue()
         self._record()
         wanted = self._wanted
-        self._books.keep(
-            wanted.hung_after_ms if wanted else 5000, is_pressing=bool(wanted and wanted.attended_s)
-        )
+        self._books.keep(wanted.hung_after_ms if wanted else 5000, is_pressing=bool(wanted and wanted.attended_s))
         self._tell()
         if time.monotonic() >= self._cut_at:
             self._cut_at = time.monotonic() + _CUT_EVERY_S
@@ -257,9 +255,7 @@ class Keeper:
         """Enough instances of every arm: first those that are just leaving, then new ones."""
         for arm in wanted.arms():
             missing = wanted.count(arm) - len(self._instances.of(arm))
-            for instance in [i for i in self._instances if i.arm == arm and i.state == "draining"][
-                : max(0, missing)
-            ]:
+            for instance in [i for i in self._instances if i.arm == arm and i.state == "draining"][: max(0, missing)]:
                 self._instances.recall(instance)
                 missing -= 1
             for _ in range(missing):
@@ -294,9 +290,7 @@ class Keeper:
             return
         records = [instance.record() for instance in self._instances if instance.process]
         try:
-            replace_json(
-                self._folder.instances, {"format": 1, "instances": records, "envoy": self._envoy.record()}
-            )
+            replace_json(self._folder.instances, {"format": 1, "instances": records, "envoy": self._envoy.record()})
             self._is_dirty = False
             self._books.wrote("instances.json")
         except OSError as error:

@@ -212,9 +212,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
             "look at it, or remove it",
         ) from error
     if not isinstance(data, dict):
-        raise PenstockError(
-            "unreadable", "this file holds no map", str(path), next="look at it, or remove it"
-        )
+        raise PenstockError("unreadable", "this file holds no map", str(path), next="look at it, or remove it")
     return data
 
 

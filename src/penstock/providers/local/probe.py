@@ -96,9 +96,7 @@ def parse(heard: bytes, *, ended: bool) -> Answer | None:
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
         return Answer(0, trouble="the answer is not HTTP")
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if "chunked" in headers.get("transfer-encoding", "").lower():
         whole = body.endswith(b"0\r\n\r\n")
         return Answer(int(words[1]), _dechunked(body)) if whole or ended else None

@@ -62,9 +62,7 @@ class Readings:
         self._folder = folder
         self._db = sqlite3.connect(_private(folder.readings), isolation_level=None, timeout=5.0)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(
-            "PRAGMA synchronous = FULL"
-        )  # NORMAL may lose a commit that Envoy's log has gone past
+        self._db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit that Envoy's log has gone past
         self._db.executescript(_TABLES)
         self._reopened_at = time.monotonic()
         self._eras = self._read_eras()
@@ -99,9 +97,7 @@ class Readings:
         self.last_split = {unit: dict(weights) for unit, weights in split.items()}
 
     def _read_eras(self) -> Eras:
-        rows = self._db.execute(
-            f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}"
-        ).fetchall()
+        rows = self._db.execute(f"SELECT from_s, era FROM eras ORDER BY rowid DESC LIMIT {_ERAS_KEPT}").fetchall()
         return Eras(tuple(reversed(rows)))
 
     def add_hole(self, from_s: float, to_s: float, why: str) -> None:

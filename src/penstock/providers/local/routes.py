@@ -59,9 +59,7 @@ def listener(unit: str, bind: str, port: int, folder: Path) -> dict[str, Any]:
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "rds": {"route_config_name": unit, "config_source": _file(folder / "rds" / f"{unit}.json")},
         "access_log": [_access_log(unit, folder / "access.log")],
-        "http_filters": [
-            _named("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")
-        ],
+        "http_filters": [_named("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")],
     }
     return {
         "@type": _TYPES + "envoy.config.listener.v3.Listener",
@@ -85,9 +83,7 @@ def _access_log(unit: str, path: Path) -> dict[str, Any]:
         "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     }
     written = {"path": str(path), "log_format": {"json_format": line}}
-    return _named(
-        "envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog", written
-    )
+    return _named("envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog", written)
 
 
 def cluster(arm: Arm, health: Health | None, folder: Path) -> dict[str, Any]:
@@ -170,9 +166,7 @@ def route_table(unit: str, split: Mapping[str, int], preview: str | None, timeou
 
 
 def _route(split: Mapping[str, int], unit: str, timeout_ms: int) -> dict[str, Any]:
-    clusters = [
-        {"name": cluster_name((unit, r)), "weight": weight} for r, weight in sorted(split.items()) if weight
-    ]
+    clusters = [{"name": cluster_name((unit, r)), "weight": weight} for r, weight in sorted(split.items()) if weight]
     return {
         "weighted_clusters": {"clusters": clusters},
         "timeout": _seconds(timeout_ms / 1000),
@@ -194,9 +188,7 @@ def split_of(table: Mapping[str, Any]) -> dict[str, int]:
     """The split that a route table holds; empty where it holds none."""
     for route in table["virtual_hosts"][0]["routes"]:
         if route["name"] == SPLIT:
-            return {
-                arm_of(c["name"])[1]: c["weight"] for c in route["route"]["weighted_clusters"]["clusters"]
-            }
+            return {arm_of(c["name"])[1]: c["weight"] for c in route["route"]["weighted_clusters"]["clusters"]}
     return {}
 
 

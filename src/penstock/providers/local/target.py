@@ -146,6 +146,12 @@ class LocalTarget:
     def _write(self, desired: Desired, want: dict[str, Any]) -> int:
         """The generation in force once the desire is written; what is written already is not written again."""
         there = desire.read(self._folder)
+        if there and (there.get("service"), there.get("environment")) != (self._service, self._environment):
+            raise Refused(
+                "not-ours",
+                f"this environment belongs to {there.get('service')}/{there.get('environment')}",
+                str(self._folder.root),
+            )
         if there and _same(there, want):
             return int(there["generation"])
         if desired.way_back:

@@ -28,9 +28,7 @@ def copy_of(instance: Instance) -> Copy:
     )
 
 
-def standing(
-    wanted: Wanted, copies: list[Copy], traffic: Traffic, envoy: Envoy, envoy_trouble: str
-) -> Standing:
+def standing(wanted: Wanted, copies: list[Copy], traffic: Traffic, envoy: Envoy, envoy_trouble: str) -> Standing:
     """How far a desire has come, Envoy and its ports included."""
     failures = [envoy_trouble] if envoy_trouble else []
     failures += [f"{unit}: {why}" for unit, why in traffic.port_trouble.items()]
