@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def main() -> None:
         return code
 
     show(folder, look, print)
-    PICTURE.write_text(taken[0])
+    # The picture stands alone: no font is fetched from anywhere.
+    PICTURE.write_text(re.sub(r"@font-face \{.*?\}\s*", "", taken[0], flags=re.DOTALL))
 
 
 if __name__ == "__main__":

@@ -64,11 +64,13 @@ def _count(world: World, *, patiently: bool) -> None:
     """Requests served and failed by each revision while the release ran, from the readings; to the last, if patiently."""
     row = world.row()
     try:
-        if "position" in row["facts"]:
-            if patiently and row["facts"].get("weight_permille"):
-                world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
+        if "position" not in row["facts"]:
+            return
+        readings = world.metrics.readings(row["facts"]["position"])
+        if readings and patiently and row["facts"].get("weight_permille"):
+            world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
             readings = world.metrics.readings(row["facts"]["position"])
-            releases.add_facts(world.store, world.release, served=_sums(readings))
+        releases.add_facts(world.store, world.release, served=_sums(readings))
     except PenstockError as error:
         world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
 

@@ -160,7 +160,8 @@ class GitForge:
         form = self._git.text("rev-parse", "--show-object-format").strip()
         beside = folder.with_name(f".{folder.name}.{os.getpid()}")
         try:
-            beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)  # of one that was killed
+            beside.mkdir(mode=0o700, parents=True)
             init = ("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
             Git(beside).text(*init, alone=True)
             # What is pushed stays one pack, which git flushes to the disk.

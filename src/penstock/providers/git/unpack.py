@@ -26,7 +26,7 @@ def _inside(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     links: set[PurePosixPath] = set()
     for member in tar:
         path = PurePosixPath(member.name)
-        if not _is_plain(path) or any(parent in links for parent in path.parents):
+        if not _is_plain(path) or links & {path, *path.parents}:
             raise _unsafe(member.name, "its name leads out of the folder")
         if member.issym():
             links.add(path)
