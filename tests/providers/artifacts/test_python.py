@@ -16,7 +16,7 @@ from tests.providers.artifacts.conftest import Build
 from tests.providers.git.made import Repository
 
 # A package that builds itself: no build system has to be fetched for it.
-BACKEND = '''
+BACKEND = """
 import zipfile
 
 NAME = "tea-1.0-py3-none-any.whl"
@@ -32,7 +32,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
         wheel.writestr("tea-1.0.dist-info/entry_points.txt", "[console_scripts]\\ntea = tea:main\\n")
         wheel.writestr("tea-1.0.dist-info/RECORD", "")
     return NAME
-'''
+"""
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 

@@ -13,7 +13,8 @@ from penstock.core.data import dump
 from penstock.core.target import Artifact
 from penstock.errors import PenstockError, StateError
 from penstock.manifest.build import Build as BuildSection
-from penstock.providers.artifacts import Store, log as build_log
+from penstock.providers.artifacts import Store
+from penstock.providers.artifacts import log as build_log
 from penstock.providers.artifacts.digest import digest
 from tests.providers.artifacts.conftest import Build
 from tests.providers.git.made import Repository, contents
@@ -63,9 +64,7 @@ def test_builds_of_one_commit_have_one_digest(build: Build, repository: Reposito
     assert first.locator != second.locator
 
 
-def test_the_environment_of_a_build_is_its_own(
-    build: Build, monkeypatch: pytest.MonkeyPatch, log: Path
-) -> None:
+def test_the_environment_of_a_build_is_its_own(build: Build, monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
     """PATH, HOME, LANG, what leads to packages, `env` and the secrets; nothing of the caller's, and HOME is empty."""
     for name in [*os.environ]:
         if name not in ("PATH", "HOME"):
@@ -73,9 +72,7 @@ def test_the_environment_of_a_build_is_its_own(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "private")
     monkeypatch.setenv("PIP_INDEX_URL", "https://ana:pass-word@index.example/simple")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
-    artifact = build(
-        sh("env > made; ls -A $HOME >> made; pwd", env={"LEVEL": "3"}), {"TOKEN": "s3cret-value"}
-    )
+    artifact = build(sh("env > made; ls -A $HOME >> made; pwd", env={"LEVEL": "3"}), {"TOKEN": "s3cret-value"})
     place = Path(artifact.locator)
     found = dict(line.split("=", 1) for line in (place / "made").read_text().splitlines())
     for by_the_shell in ("PWD", "OLDPWD", "SHLVL", "_", "PIP_CONFIG_FILE"):
@@ -109,9 +106,7 @@ def test_names_are_filled_in_from_what_the_build_sees(build: Build) -> None:
     assert (place.parent / "3.txt").exists()
 
 
-def test_secrets_are_masked_in_the_log_and_in_errors(
-    build: Build, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_are_masked_in_the_log_and_in_errors(build: Build, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a build prints of its secrets, or of an index's password, nobody reads, whether it fails or not."""
     monkeypatch.setenv("PIP_INDEX_URL", "https://ana:pass-word@index.example/simple")
     secrets = {"TOKEN": "s3cret-value"}
@@ -141,9 +136,7 @@ def test_the_log_has_a_limit(tmp_path: Path) -> None:
     assert {"***", ""} >= set(text.splitlines()[-1].split(" ")[2:-2])
 
 
-@pytest.mark.parametrize(
-    ("line", "code"), [("exit 3", "build"), ("sleep 60", "build-within"), ("kill -9 $$", "build")]
-)
+@pytest.mark.parametrize(("line", "code"), [("exit 3", "build"), ("sleep 60", "build-within"), ("kill -9 $$", "build")])
 def test_a_failed_build_leaves_its_log_and_nothing_else(
     build: Build, store: Store, log: Path, line: str, code: str
 ) -> None:
@@ -177,9 +170,7 @@ def test_nobody_writes_on_when_a_build_is_over(build: Build, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("program", ["nowhere-to-be-found", "./a"])
-def test_a_program_that_cannot_be_run_is_said(
-    build: Build, repository: Repository, store: Store, program: str
-) -> None:
+def test_a_program_that_cannot_be_run_is_said(build: Build, repository: Repository, store: Store, program: str) -> None:
     """It is not there, or is no program: an error of the build, not of the disk."""
     (repository.folder / "a").chmod(0o755)
     repository.commit()
@@ -225,9 +216,7 @@ def test_a_damaged_marker_is_said_and_nothing_removed(build: Build) -> None:
     assert place.is_dir()
 
 
-def test_prune_keeps_what_is_named(
-    build: Build, store: Store, repository: Repository, tmp_path: Path
-) -> None:
+def test_prune_keeps_what_is_named(build: Build, store: Store, repository: Repository, tmp_path: Path) -> None:
     """Everything else goes, what killed builds left too; a stranger's file in the folder stays."""
     first = build()
     repository.commit({"a": "2"})
@@ -241,9 +230,7 @@ def test_prune_keeps_what_is_named(
     elsewhere.symlink_to(store._folder)
     store.prune({str(elsewhere / Path(second.locator).name), ""})
     kept = Path(second.locator).name
-    assert {kept, f"{kept}.complete", f"{kept}.lock", ".stranger"} == {
-        path.name for path in store._folder.glob("*")
-    }
+    assert {kept, f"{kept}.complete", f"{kept}.lock", ".stranger"} == {path.name for path in store._folder.glob("*")}
     assert first == build_again(first, repository, store, tmp_path)
 
 

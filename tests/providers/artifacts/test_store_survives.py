@@ -97,8 +97,7 @@ def test_a_killed_build_is_built_anew(
     assert "s3cret-value" not in log.read_text()
 
 
-@pytest.mark.parametrize("what", ["folder", "home", "tar", "folder without marker"])
-def test_whatever_a_killed_build_left_the_next_is_whole(build: Build, store: Store, what: str) -> None:
+def test_whatever_a_killed_build_left_the_next_is_whole(build: Build, store: Store) -> None:
     """Half a folder, a home, an archive: each is cleared before the next build begins."""
     place = Path(build().locator)
     store.prune(set())

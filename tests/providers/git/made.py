@@ -31,9 +31,7 @@ class Repository:
         assert done.ok, done.err
         return done.out.strip()
 
-    def commit(
-        self, files: dict[str, str | bytes] | None = None, subject: str = "a change", **env: str
-    ) -> str:
+    def commit(self, files: dict[str, str | bytes] | None = None, subject: str = "a change", **env: str) -> str:
         for name, content in (files or {}).items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -39,9 +39,7 @@ def test_the_export_is_the_commit_and_nothing_else(repository: Repository) -> No
     }
     assert expected == contents(folder)
     assert [0o755, 0o644, 0o755] == [(folder / name).stat().st_mode & 0o777 for name in ("d/run", "a", "d")]
-    assert ["out", "repository"] == sorted(
-        path.name for path in folder.parent.iterdir() if path.name != "home"
-    )
+    assert ["out", "repository"] == sorted(path.name for path in folder.parent.iterdir() if path.name != "home")
 
 
 def test_an_export_touches_neither_work_tree_nor_index(repository: Repository) -> None:
@@ -209,9 +207,7 @@ def test_hooks_and_settings_of_the_user_do_not_reach_the_mirror(
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
     hook.chmod(0o755)
-    settings = (
-        "[push]\ngpgSign = true\nrecurseSubmodules = check\nfollowTags = true\n[core]\nhooksPath = /nowhere\n"
-    )
+    settings = "[push]\ngpgSign = true\nrecurseSubmodules = check\nfollowTags = true\n[core]\nhooksPath = /nowhere\n"
     (home / ".gitconfig").write_text(settings + "[protocol]\nallow = never\n")
     GitForge(repository.folder).mirror(tmp_path / "m.git", commit)
     assert "1" == GitForge(tmp_path / "m.git").read(commit, "a")

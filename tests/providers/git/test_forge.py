@@ -23,9 +23,7 @@ def test_every_word_for_a_commit_becomes_its_full_id(repository: Repository) -> 
     assert 40 == len(first)
 
 
-@pytest.mark.parametrize(
-    "word", ["", " ", "--all", "-h", "HEAD:a", "a\0b", "a\nb", "x" * 10_000, "main..main", "v9"]
-)
+@pytest.mark.parametrize("word", ["", " ", "--all", "-h", "HEAD:a", "a\0b", "a\nb", "x" * 10_000, "main..main", "v9"])
 def test_a_word_that_is_no_commit_is_an_error(repository: Repository, word: str) -> None:
     """Nothing but the word of a commit passes: no option, no file, no range, no odd character."""
     repository.commit({"a": "1"})
@@ -97,9 +95,7 @@ def test_history_is_told_newest_first(repository: Repository) -> None:
     odd = "two \x1f \u2028 \x0b three"
     ids = [repository.commit(subject=odd), repository.commit(subject="four", GIT_AUTHOR_NAME="B\u2028o")]
     found = GitForge(repository.folder).describe(old, ids[1])
-    assert [(ids[1], "B\u2028o", "four"), (ids[0], "Ana", odd)] == [
-        (c["id"], c["author"], c["subject"]) for c in found
-    ]
+    assert [(ids[1], "B\u2028o", "four"), (ids[0], "Ana", odd)] == [(c["id"], c["author"], c["subject"]) for c in found]
     assert {1767225600.0} == {c["at"] for c in found}
     assert 3 == len(GitForge(repository.folder).describe(None, ids[1]))
 
@@ -183,9 +179,7 @@ def test_a_repository_is_known_by_where_it_begins(repository: Repository, tmp_pa
     """The root stays the same over commits, clones and merged-in histories; another repository has another."""
     root = repository.commit({"a": "1"})
     other = Repository(tmp_path / "other")
-    theirs = other.commit(
-        {"b": "1"}, GIT_AUTHOR_DATE="2001-01-01T00:00:00Z", GIT_COMMITTER_DATE="2001-01-01T00:00:00Z"
-    )
+    theirs = other.commit({"b": "1"}, GIT_AUTHOR_DATE="2001-01-01T00:00:00Z", GIT_COMMITTER_DATE="2001-01-01T00:00:00Z")
     for number in range(8):  # a root by sort would change sooner or later
         other.git("checkout", "--quiet", "--orphan", f"o{number}")
         other.commit(subject=f"root {number}")

@@ -78,22 +78,28 @@ def test_what_cannot_be_a_secret_is_refused(secrets: ReferenceSecrets, tmp_path:
     assert content.decode() not in str(error.value)
 
 
-def test_a_pipe_is_read_and_its_mode_does_not_matter(secrets: ReferenceSecrets, tmp_path: Path) -> None:
-    """A secret may come from a running program, in pieces."""
-    os.mkfifo(tmp_path / "pipe", 0o644)
+def test_a_pipe_is_read_to_its_end(secrets: ReferenceSecrets) -> None:
+    """A secret may come from a running program: in pieces, or from one that has ended already."""
+    for pieces in (1, 2):
+        reading, writing = os.pipe()
+        os.write(writing, b"s3cret")
+        rest = threading.Thread(target=_finish, args=(writing,))
+        rest.start()
+        if pieces == 1:
+            rest.join()
+        assert {"A": "s3cret-value"} == secrets.resolve({"A": f"file:/dev/fd/{reading}"}, "production")
+        rest.join()
+        os.close(reading)
 
-    def write() -> None:
-        with (tmp_path / "pipe").open("w") as pipe:
-            for piece in ("s3cret", "-value\n"):
-                pipe.write(piece)
-                pipe.flush()
 
-    writer = threading.Thread(target=write)
-    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # so that the writer need not wait for a reader
-    writer.start()
-    writer.join(10)
-    assert {"A": "s3cret-value"} == secrets.resolve({"A": f"file:{tmp_path}/pipe"}, "production")
-    os.close(reading)
+def _finish(writing: int) -> None:
+    os.write(writing, b"-value\n")
+    os.close(writing)
+
+
+def test_a_pipe_is_open_to_whom_it_will(secrets: ReferenceSecrets, tmp_path: Path) -> None:
+    """Only a regular file is looked at for its mode; an empty one, or a device at its end, is the empty text."""
+    assert {"A": "", "B": ""} == secrets.resolve({"A": "file:/dev/null", "B": private(tmp_path / "b", b"")}, "x")
 
 
 def test_a_pipe_that_nobody_fills_is_not_waited_for_long(

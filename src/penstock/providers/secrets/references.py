@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import os
-import select
 import stat
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from penstock.providers.secrets.private import keep_first, write_private
 
 _LIMIT = 64 << 10
 _WAIT_S = 5.0
+_POLL_S = 0.02
 _OPEN_TO_OTHERS = 0o066
 _KEY_BYTES = 32
 
@@ -94,14 +94,26 @@ def _refuse_open_to_others(name: str, path: Path, found: os.stat_result) -> None
 def _read(fd: int) -> bytes:
     """Everything up to just over the limit; a pipe that nobody fills is a TimeoutError after five seconds."""
     data, deadline = b"", time.monotonic() + _WAIT_S
+    is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
     while len(data) <= _LIMIT:
-        if not select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise TimeoutError(f"nothing could be read for {_WAIT_S:.0f} s")
-        chunk = os.read(fd, _LIMIT + 1 - len(data))
-        if not chunk:
-            break
-        data += chunk
+        chunk = _next(fd, _LIMIT + 1 - len(data))
+        if chunk:
+            data += chunk
+        elif chunk is not None and (data or not is_pipe):
+            return data
+        elif time.monotonic() > deadline:
+            raise TimeoutError(f"nothing could be read for {_WAIT_S:g} s")
+        else:
+            time.sleep(_POLL_S)  # a pipe whose writer has not come yet looks as if it were at its end
     return data
+
+
+def _next(fd: int, size: int) -> bytes | None:
+    """What can be read now; empty at the end, None while there is a writer who has not written."""
+    try:
+        return os.read(fd, size)
+    except BlockingIOError:
+        return None
 
 
 def _missing(name: str, reference: str, why: str, do: str) -> UserError:
