@@ -184,3 +184,18 @@ def test_another_repository_and_a_shallow_clone_are_refused(served: Site, tmp_pa
         api.release(served.desk, other, "HEAD", "production")
     assert "another-repository" == stranger.value.code
     assert commit
+
+
+def test_an_older_keeper_goes_on_as_a_newer_one(served: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer Penstock asks the keeper to re-exec itself: the same process, and no instance is restarted."""
+    from penstock.providers.local import target
+    from penstock.providers.local.section import LocalSection
+
+    before, keeper = pids(served), served.keeper_pid()
+    started = served.observed()["keeper"]["started_at"]
+    monkeypatch.setattr(target, "__version__", "99.0")
+    local = target.LocalTarget(LocalSection(port=served.port), "app", "production", served.environment, lambda a: [])
+    local.keep()
+    served.until(lambda: served.observed()["keeper"]["started_at"] != started, 15)
+    assert keeper == served.keeper_pid()
+    assert before == pids(served)

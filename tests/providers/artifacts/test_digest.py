@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -92,6 +93,14 @@ def test_the_folders_own_path_is_one_word(shift: int, times: int, end: bytes) ->
 
     assert with_path(None) == with_path(None)
     assert with_path(None) != with_path(b"/elsewhere")
+
+
+def test_a_name_cannot_pretend_to_be_two_files() -> None:
+    """A name may hold nearly any bytes, those of another file's entry too."""
+    sums = ((text, hashlib.sha256(text).digest()) for text in (b"%d" % number for number in range(1000)))
+    content, middle = next((text, total) for text, total in sums if not {0, ord("/")} & set(total))
+    two = {b"a": (content, False), b"b": (b"y", False)}
+    assert of(two) != of({b"af" + middle + b"b": (b"y", False)})
 
 
 def test_a_link_counts_by_its_target(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from penstock.core.masking import longest_spelling, mask
 
 LIMIT = 4 << 20
 _LINE = 300
-_CUT = b"[earlier output was cut]\n"
+_CUT = "[earlier output was cut]\n"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f]")
 
 
@@ -29,11 +29,11 @@ def settle(log_file: Path, values: Collection[str]) -> None:
         return
     with log_file.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - LIMIT))
-        data = file.read()
-        if size > LIMIT:  # a value may have been cut in two: what may be the rest of one goes too
-            data = _CUT + data[longest_spelling(values) + len(_CUT) :]
-        text = mask(data.decode("utf-8", "surrogateescape"), values)
+        cut = size - LIMIT + len(_CUT) if size > LIMIT else 0
+        file.seek(cut)
+        text = mask(file.read().decode("utf-8", "surrogateescape"), values)
+        if cut:  # a value may have been cut in two: what may be the rest of one goes too
+            text = _CUT + text[longest_spelling(values) :]
         file.seek(0)
         file.write(text.encode("utf-8", "surrogateescape"))
         file.truncate()

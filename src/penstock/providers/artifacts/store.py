@@ -85,6 +85,7 @@ class Store:
             with disk.locked(_beside(place, "lock"), job.within_s + _EXPORT_S) as is_ours:
                 if not is_ours:
                     raise PenstockError("build-busy", "another build of this commit does not end", str(place))
+                log.settle(job.log_file, job.values)  # of a try that was killed
                 found = _known(place) or _make(job)
         except OSError as error:
             raise PenstockError(
@@ -158,7 +159,6 @@ def _make(job: _Job) -> str:
     began, built_at = time.monotonic(), time.time()
     _clear(job)
     try:
-        log.settle(job.log_file, job.values)  # of a try that was killed
         log.note(job.log_file, f"building {job.commit} in {job.place}")
         _fill(job)
         disk.make_read_only(job.place)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock import shell
+from penstock import __version__, shell
 from penstock.errors import PenstockError
 from penstock.providers.local import converge, desire, heartbeat, lock, processes
 from penstock.providers.local.bookkeeping import Bookkeeping
@@ -29,7 +29,6 @@ from penstock.providers.local.telling import copy_of, observed, standing
 from penstock.providers.local.traffic import Traffic
 from penstock.providers.local.wanted import NewerFormat, Wanted, parse
 
-VERSION = "0.1.0"
 MODULE = "penstock.providers.local.keeper"
 
 _BUSY_S, _IDLE_S = 0.06, 0.25
@@ -52,7 +51,7 @@ class Keeper:
             "pid": os.getpid(),
             "boot_id": shell.boot_id(),
             "started_at": time.time(),
-            "version": VERSION,
+            "version": __version__,
         }
         self._is_dirty = False
         self._is_stopping = False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from penstock import shell
+from penstock import __version__, shell
 from penstock.core import data
 from penstock.core.target import (
     Artifact,
@@ -142,6 +143,10 @@ class LocalTarget:
         """Make sure that a keeper lives."""
         if not lock.is_kept(self._folder):
             start_keeper(self._folder)
+            return
+        kept_by = (observe.read(self._folder) or {}).get("keeper", {}).get("version", __version__)
+        if _is_older(kept_by, __version__):  # the same process goes on with the code that is installed now
+            self._folder.reexec.touch()
 
     def _write(self, desired: Desired, want: dict[str, Any]) -> int:
         """The generation in force once the desire is written; what is written already is not written again."""
@@ -215,6 +220,11 @@ class LocalTarget:
                 for name, u in revision.units.items()
             },
         }
+
+
+def _is_older(one: str, other: str) -> bool:
+    """Whether one version comes before another; only then is a keeper asked, or two would ask each other for ever."""
+    return [int(n) for n in re.findall(r"\d+", one)] < [int(n) for n in re.findall(r"\d+", other)]
 
 
 def bring_up(folder: Path) -> bool:
