@@ -8,7 +8,7 @@ import sys
 import time
 
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.town import walk
+from tests.crash.town import Outcome, walk
 
 
 def main() -> int:
@@ -22,19 +22,25 @@ def main() -> int:
     names = asked.scenario or list(SCENARIOS)
     began = time.monotonic()
     jobs = [(name, None if asked.every else asked.seed, asked.most) for name in names]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = pool.starmap(walk, jobs, chunksize=1)
     print(
         "| scenario | deaths | same end, nothing left over | resumed after, median | longest |\n|---|---|---|---|---|"
     )
-    for name, outcomes in zip(names, found, strict=True):
-        times = sorted(o.resumed_s for o in outcomes)
-        good = sum(not o.wrong for o in outcomes)
-        print(f"| {name} | {len(outcomes)} | {good} | {times[len(times) // 2]:.2f} s | {times[-1]:.2f} s |")
-    bad = [o for outcomes in found for o in outcomes if o.wrong]
+    found: list[Outcome] = []
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        walks = [(job[0], pool.apply_async(walk, job)) for job in jobs]
+        for name, walked in walks:
+            outcomes = walked.get()
+            times = sorted(o.resumed_s for o in outcomes)
+            good = sum(not o.wrong for o in outcomes)
+            print(
+                f"| {name} | {len(outcomes)} | {good} | {times[len(times) // 2]:.2f} s | {times[-1]:.2f} s |",
+                flush=True,
+            )
+            found += outcomes
+    bad = [o for o in found if o.wrong]
     for outcome in bad:
         print(f"\nWRONG {outcome.point}: " + "\n  ".join(outcome.wrong))
-    print(f"\n{sum(map(len, found))} deaths, {len(bad)} wrong, {time.monotonic() - began:.0f} s")
+    print(f"\n{len(found)} deaths, {len(bad)} wrong, {time.monotonic() - began:.0f} s")
     return 1 if bad else 0
 
 
