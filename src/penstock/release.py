@@ -38,6 +38,8 @@ def bake(do: Steps, plan: Plan) -> Ending:
         return do.end(_go_back(do, plan, over.ending))
     if watched.move.kind == "hold":
         return Ending("baking")
+    if watched.move.kind == "advance":  # what is newer decides what runs there
+        return do.end(Ending("released", "cut_short", watched.move.reason))
     while not do.finish(plan, keep=False):
         pass
     return do.end(Ending("released", "", watched.move.reason))

@@ -148,6 +148,17 @@ def test_nobody_watching_means_going_back(folder: Path) -> None:
     check(sim, ending, 1)
 
 
+def test_a_way_back_that_takes_too_long_asks_for_a_person(folder: Path) -> None:
+    """`rollback_within` passed and still not back: the release ends stuck, and names the command to run."""
+    sim = Simulation(folder)
+    when = sim.clock.monotonic() + 10
+    sim.clock.at(when, lambda: sim.target.lose_answers(1_000_000))
+    sim.clock.at(when, lambda: give(sim, "abort"))
+    ending = sim.release()
+    assert ("stuck", "person") == (ending.state, ending.cause)
+    assert f"penstock rollback --to {sim.stable.id} production" in ending.sentence
+
+
 def test_a_death_at_any_call_changes_nothing(folder: Path) -> None:
     """Killed before or after any call of the target: the same end as without."""
     calls = Simulation(_sub(folder, "whole"))

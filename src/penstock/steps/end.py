@@ -42,7 +42,7 @@ def end(world: World, ending: Ending) -> Ending:
     ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
     _count(world, patiently=ending.state != "baking")
-    if ending.state == "released" and row["revision"] and ending.cause != "nothing_to_do":
+    if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
     world.record(f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence)
     over = {} if ending.state == "baking" else {"ended_at": now}
@@ -112,11 +112,7 @@ def _prune(world: World) -> None:
         if old["id"] not in needed:
             revisions.forget(world.store, row["service"], row["environment"], old["id"])
     in_use = {r["artifact"] for r in world.store.rows("SELECT artifact FROM revisions")}
-    in_use |= {str(r["artifact"]["locator"]) for r in _running(world)}
-    world.builds.prune(in_use)
-
-
-def _running(world: World) -> list[dict[str, dict[str, str]]]:
-    """Candidates of releases that are not over: their artifacts are in use."""
-    plans = [row["plan"] for row in releases.unended(world.store) if row["plan"]]
-    return [plan["candidate"] for plan in plans]
+    # Releases that are not over still need what they built; while one is building, what it makes has no name here yet.
+    in_use |= {str(row["facts"]["artifact"]) for row in releases.unended(world.store) if "artifact" in row["facts"]}
+    if not any(row["state"] == "planned" and "artifact" not in row["facts"] for row in releases.unended(world.store)):
+        world.builds.prune(in_use)

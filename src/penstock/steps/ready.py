@@ -46,6 +46,7 @@ def build(world: World) -> Revision:
         revision = replace(world.candidate, artifact=artifact)
         world.tell("build:done", "done", f"built {artifact.digest[:12]}", digest=artifact.digest)
     releases.update(world.store, world.release, revision=revision.id)
+    releases.add_facts(world.store, world.release, artifact=revision.artifact.locator)
     world.record("built", "artifact ready", revision=revision.id, artifact=revision.artifact.digest,
                  configuration=revision.configuration)  # fmt: skip
     return revision

@@ -1,0 +1,75 @@
+"""After promotion: watched on, with the power to go back; and giving way to what is newer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock.core import data
+from penstock.core.ending import Ending
+from penstock.core.plan import Plan
+from penstock.records import environments, releases, revisions
+from penstock.release import bake
+from penstock.steps import Steps
+from penstock.testing.simulation import MemoryJournal, Simulation, environment
+
+HOURS = 30
+
+
+@pytest.fixture
+def baking(tmp_path: Path) -> Simulation:
+    """A release that was promoted a moment ago, with two and a half hours to bake."""
+    sim = Simulation(tmp_path, 20.0, asked=environment(bake_s=9000))
+    assert "baking" == sim.release().state
+    return sim
+
+
+def bakes(sim: Simulation) -> tuple[Ending, int]:
+    """Hour after hour until it is over; how it ended, and in which hour."""
+    stored = {k: v for k, v in ((releases.get(sim.store, 1) or {})["plan"]).items() if k != "digest"}
+    for hour in range(HOURS):
+        ending = bake(Steps(sim.world(1), MemoryJournal().run), data.load(Plan, stored))
+        if ending.state != "baking":
+            return ending, hour
+    raise AssertionError("it never ended")
+
+
+def test_a_bake_that_ends_well_makes_a_revision_good(baking: Simulation) -> None:
+    """Hour by hour to its end; then what ran before is let go, and the revision is good."""
+    before = baking.target.observe().placed["web"]
+    assert {baking.stable.id, baking.candidate.id} == before.keys(), "the one before stays warm"
+    assert (Ending("released").state, 2) == (bakes(baking)[0].state, bakes_hours(baking))
+    assert [baking.candidate.id] == list(baking.target.observe().placed["web"])
+    assert 1 == (revisions.get(baking.store, "shop", "production", baking.candidate.id) or {})["good"]
+
+
+def bakes_hours(sim: Simulation) -> int:
+    baked = (releases.get(sim.store, 1) or {})["facts"]["baked"]
+    return int((baked["base_s"] + baked["watched_s"]) // 3600)
+
+
+@pytest.mark.parametrize("cause", ["health", "crash_loop", "verdict"])
+def test_trouble_while_baking_goes_back(baking: Simulation, cause: str) -> None:
+    """Health, crash loops and the absolute limit still take it back, to what is still warm."""
+    when = baking.clock.monotonic() + 4000
+    deeds = {
+        "health": lambda: baking.target.make_unhealthy(baking.candidate.id),
+        "crash_loop": lambda: baking.target.make_crash(baking.candidate.id),
+        "verdict": lambda: baking.metrics.fail(baking.candidate.id, 0.5),
+    }
+    baking.clock.at(when, deeds[cause])
+    ending, hour = bakes(baking)
+    assert ("rolled_back", cause, 1) == (ending.state, ending.cause, hour)
+    assert {baking.stable.id: 1000} == baking.target.observe().serving["web"]
+    assert baking.stable.id == (environments.get(baking.store, "shop", "production") or {})["stable"]
+
+
+def test_a_bake_gives_way_to_a_newer_release(baking: Simulation) -> None:
+    """A newer release that holds the environment cuts it short; nothing is touched any more."""
+    baking.clock.at(baking.clock.monotonic() + 60, lambda: environments.hold(baking.store, "shop", "production", 2))
+    calls = baking.target.calls.count("converge")
+    ending, _ = bakes(baking)
+    assert "released" == ending.state
+    assert "cut short" in ending.sentence
+    assert calls == baking.target.calls.count("converge")
