@@ -10,15 +10,16 @@ from typing import Any
 
 import click
 
-from penstock import api
+from penstock import api, waking
 from penstock.core.ending import EXIT_CODES, NOT_OVER
-from penstock.errors import UsageError
+from penstock.errors import NeedsPerson, UsageError
 from penstock.records import events, releases
 from penstock.records.store import Row
 
 POLL_S = 0.2
 WAKE_S = 2.0
 HEARTBEAT_S = 60.0
+NO_WORKER_S = 30.0
 
 
 def VIEW_OPTIONS(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - reads as the options it adds
@@ -58,7 +59,7 @@ def is_over(row: Row) -> bool:
 
 def happenings(desk: api.Desk, number: int) -> Any:
     """(row, new events) again and again, until the release is over; keeps a worker alive meanwhile."""
-    last, woken = 0, time.monotonic()
+    last, woken, lived = 0, time.monotonic(), time.monotonic()
     while True:
         row = releases.get(desk.store, number)
         assert row is not None, "a release does not vanish"
@@ -67,6 +68,11 @@ def happenings(desk: api.Desk, number: int) -> Any:
         yield row, new
         if is_over(row) and not new:
             return
+        if new or waking.lives(desk.state):
+            lived = time.monotonic()
+        if time.monotonic() - lived > NO_WORKER_S:
+            raise NeedsPerson("no-worker", f"no worker comes up, and release {number} stands still", str(desk.state.root),
+                              f"its last words are in {desk.state.worker_log}", "penstock doctor")  # fmt: skip
         if time.monotonic() - woken > WAKE_S:
             api.wake(desk)
             woken = time.monotonic()
