@@ -52,6 +52,18 @@ def test_a_damaged_file_is_said_not_guessed(tmp_path: Path) -> None:
     assert caught.value.next
 
 
+def test_locked_records_are_said(tmp_path: Path) -> None:
+    """Records that another process holds are an error that says so; nothing is guessed, nothing is changed."""
+    store = Store(tmp_path / "r.sqlite", patience_s=0.1)
+    other = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StateError) as caught:
+        made(store)
+    other.execute("ROLLBACK")
+    assert "records-locked" == caught.value.code
+    assert [] == store.rows("SELECT * FROM releases")
+
+
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     """What is written together is there together or not at all."""
     with pytest.raises(ZeroDivisionError), store.write():

@@ -62,8 +62,9 @@ FORMAT = len(MIGRATIONS)
 class Store:
     """A connection a thread; `write()` is one durable transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = 10.0) -> None:
         self.path = path
+        self._patience_s = patience_s
         self._local = threading.local()
         with self.write() as db:
             self._migrate(db)
@@ -115,7 +116,7 @@ class Store:
         try:
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+            db = sqlite3.connect(self.path, isolation_level=None, timeout=self._patience_s)
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
@@ -149,7 +150,7 @@ class Store:
                 "records-locked",
                 "the records are locked",
                 str(self.path),
-                "another process has held them for more than ten seconds",
+                f"another process has held them for more than {self._patience_s:g} seconds",
                 "see who: `fuser -v` on that file; nothing was changed",
             )
         if "malformed" in text or "not a database" in text:
