@@ -95,3 +95,22 @@ def test_planning_loads_no_engine() -> None:
     )
     done = shell.run([sys.executable, "-c", code])
     assert "False" == done.out.strip(), done.err
+
+
+def test_the_exit_code_is_the_one_that_is_meant(tmp_path: Path) -> None:
+    """A verb that ends with a code hands it to the shell; a usage error is 2, what needs a person 5."""
+    import os
+    import sys
+
+    from penstock import shell
+
+    def code(*words: str, **env: str) -> int:
+        done = shell.run(
+            [sys.executable, "-m", "penstock", *words], env={**os.environ, "PENSTOCK_STATE": str(tmp_path), **env}
+        )
+        return done.code
+
+    assert 0 == code("status")
+    assert 2 == code("watch", "7")
+    assert 2 == code("nonsense")
+    assert 5 == code("doctor", PENSTOCK_STATE="/proc/x")

@@ -73,6 +73,14 @@ def test_what_runs_is_nothing_to_do_unless_asked_again() -> None:
     assert "" == drawn(observed=replace(observed, serving={"web": {"new": 500, "old": 500}})).nothing_to_do
 
 
+@pytest.mark.parametrize("rollout", ["canary", "rolling", "all_at_once"])
+def test_what_runs_can_be_planned_with_every_strategy(rollout: str) -> None:
+    """Stable and candidate may be one: the plan says that there is nothing to do, and draws no split of one with itself."""
+    one = revision("new")
+    observed = Observed("3", {"web": {"new": 1000}}, {"web": {"new": 4}})
+    assert drawn(rollout, stable=one, observed=observed).nothing_to_do
+
+
 def test_an_older_revision_is_blocked_unless_asked() -> None:
     """An older commit does not overwrite a newer one without being asked."""
     assert "rollback" in drawn(older=True).blocked

@@ -81,15 +81,13 @@ def root() -> None:
 def main() -> None:
     """The program's entrance: errors are said, never shown as a traceback."""
     try:
-        root(prog_name="penstock", standalone_mode=False)
+        sys.exit(root(prog_name="penstock", standalone_mode=False) or 0)  # click returns the code of an Exit
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except ManifestError as error:
         from penstock.manifest import render_problems
 

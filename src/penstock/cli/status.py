@@ -40,7 +40,7 @@ def _lines(env: dict[str, Any], now: float) -> list[str]:
         share = (
             f", {weight / 10:g} % to {row['revision']}" if weight is not None and row["state"] == "rolling_out" else ""
         )
-        wait = f", waiting {row['waiting']}" if row["waiting"] else ""
+        wait = f"; waits: {row['waiting']}" if row["waiting"] else ""
         lines.append(f"    release {row['number']} {row['state']}{share}{wait}  (penstock watch {row['number']})")
     last = env["last"]
     if last and not env["running"]:

@@ -148,7 +148,10 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         rollout = rollout.model_copy(update={"strategy": "all_at_once"})
     stable = facts.stable.id if facts.stable else None
     standing = _standing(facts)
-    rungs = ladder(rollout, facts.places, stable, facts.candidate.id, facts.capabilities, standing)
+    nothing = _nothing(facts)
+    # What runs there already has no ladder: stable and candidate are one.
+    beside = None if nothing or stable == facts.candidate.id else stable
+    rungs = ladder(rollout, facts.places, beside, facts.candidate.id, facts.capabilities, standing)
     watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
     checks: dict[str, tuple[str, ...]] = {
         moment: tuple(entries) for moment, entries in environment.checklist.items() if entries
@@ -174,7 +177,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         round(environment.unattended_s) if watched else None,
         defaulted=_defaulted(environment),
         risks=_risks(environment, facts, strategy),
-        nothing_to_do=_nothing(facts),
+        nothing_to_do=nothing,
         blocked=_blocked(facts),
         keeps_previous=bool(environment.bake_s and facts.stable and facts.capabilities.coexist != "1"),
         checks=checks,

@@ -59,7 +59,7 @@ def _lines(row: Row, events: list[Row]) -> list[tuple[str, str, str]]:
     plan = row["plan"] or {}
     for moment in ("revision", "before"):
         lines += [_check(moment, name, checks) for name in plan.get("checks", {}).get(moment, ())]
-    if row["waiting"]:
+    if row["waiting"] and row["state"] == "waiting":
         lines.append(("now", "in line", f"waiting {row['waiting']}"))
     for number, rung in enumerate(plan.get("rungs", ())):
         lines.append(_line(rung["name"], f"shifted:{number}" in keys, f"shift:{number}" in keys, over))
@@ -102,7 +102,7 @@ def _verdict(live: Row) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_row("against it", f"{odds(live['odds'])}, back at {odds(live['odds_limit'])}")
     table.add_row("for it", f"{odds(live['acceptance'])}, accepted at {odds(live['acceptance_limit'])}")
-    table.add_row("waits", Text(live["move"], style="dim"))
+    table.add_row("now", Text(live["move"], style="dim"))
     return table
 
 

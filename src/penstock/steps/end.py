@@ -107,9 +107,12 @@ def _prune(world: World) -> None:
         return  # what is in use is not known: nothing is removed
     placed = {r for unit in observed.placed.values() for r in unit}
     needed = placed | {env["stable"], env["previous"]} if env else placed
+    needed |= {r["revision"] for r in releases.unended(world.store)}
+    served = {r["revision"] for r in world.store.rows("SELECT revision FROM releases WHERE promoted_at IS NOT NULL")}
     known = revisions.newest(world.store, row["service"], row["environment"])
-    for old in known[keep_count:]:
-        if old["id"] not in needed:
+    kept = [r["id"] for r in known if r["id"] in served][:keep_count]  # what never served takes nobody's place
+    for old in known:
+        if old["id"] not in needed and old["id"] not in kept:
             revisions.forget(world.store, row["service"], row["environment"], old["id"])
     in_use = {r["artifact"] for r in world.store.rows("SELECT artifact FROM revisions")}
     # Releases that are not over still need what they built; while one is building, what it makes has no name here yet.

@@ -216,6 +216,9 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
 def _tell(world: World, seen: Watched, what: str) -> None:
     """Every move but an unchanged hold is an event and a line of the audit log."""
     move = seen.move
+    waiting = move.reason if move.kind == "hold" else ""
+    if world.row()["waiting"] != waiting:
+        releases.update(world.store, world.release, waiting=waiting)
     if move.kind == "hold":
         if not move.reason.endswith("left"):
             world.tell(f"{what}:{seen.rung}:hold:{move.reason[:40]}", "wait", move.reason)
