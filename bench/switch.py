@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx2
+
 from penstock.records import events
 from penstock.testing.load import Ask
 from tests.site import Site
@@ -64,7 +66,6 @@ def _own(site: Site) -> float:
     beside.write_text(json.dumps(data))
     began = time.monotonic()
     beside.rename(routes)
-    import httpx2
 
     while time.monotonic() - began < 5:
         if httpx2.get(site.url).status_code == 418:
