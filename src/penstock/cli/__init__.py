@@ -14,7 +14,7 @@ from penstock.errors import ManifestError, PenstockError
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("Release a small shop three times under load, and watch the third be rolled back.", "Begin"),
     "check": ("Read the manifest, and say everything that is wrong with it.", "Begin"),
-    "explain": ("What a key of the manifest, a check or an error code means.", "Begin"),
+    "explain": ("The sections of the manifest, the targets and the checks, annotated.", "Begin"),
     "doctor": ("What is missing on this machine, and how to mend it.", "Begin"),
     "plan": ("What a release would do, and why. Changes nothing.", "Release"),
     "release": ("Take a revision to an environment.", "Release"),
