@@ -57,7 +57,7 @@ def _envoy() -> Line:
 
 def _folder(name: str, path: Path) -> Line:
     there = next(p for p in (path, *path.parents) if p.exists())
-    if not os.access(there, os.W_OK | os.X_OK) or there == Path("/proc"):
+    if not os.access(there, os.W_OK | os.X_OK) or not shutil.disk_usage(there).total:
         return Line(name, False, f"{path} may not be written", f"set PENSTOCK_{name.upper()} to a folder of yours")
     if path.exists() and path.stat().st_uid != os.geteuid():
         return Line(name, False, f"{path} belongs to another user", f"set PENSTOCK_{name.upper()} to a folder of yours")

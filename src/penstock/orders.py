@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.revision import revision_of
 from penstock.errors import UserError
 from penstock.manifest import Environment
 from penstock.providers.git import GitForge
@@ -63,14 +62,6 @@ def environment_named(manifest: Any, name: str) -> Environment:
         raise UserError("no-environment", f"there is no environment `{name}`", MANIFEST,
                         next=f"one of: {', '.join(manifest.environments)}")  # fmt: skip
     return found
-
-
-def candidate_id(environment: Environment, commit: str, options: dict[str, Any]) -> str:
-    """What the revision of an order will be called."""
-    return revision_of(
-        environment, commit, secrets_digest=options["secrets_digest"], secrets=options["secrets"],
-        suffix=options.get("suffix", ""),
-    ).id  # fmt: skip
 
 
 def _write(

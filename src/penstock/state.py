@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +90,3 @@ class State:
             raise StateError("state", f"the state folder cannot be made: {error.strerror}", str(self.root),
                              next="set PENSTOCK_STATE to a folder that you may write") from error  # fmt: skip
         return self
-
-
-def short(path: Path) -> str:
-    """A short name for a folder, for sockets and locks in the runtime folder."""
-    return hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
