@@ -58,12 +58,12 @@ def main() -> None:
         for _ in range(STEPS):
             durable.run(nothing, None)
 
-    durable.launch(folder / "journal.sqlite", {"noop": walk})
+    engine = durable.Engine(folder / "journal.sqlite", {"noop": walk}, print)
 
     def run() -> None:
         name = f"noop/{next(count)}"
-        durable.start(name)
-        while durable.outcome(name) != "SUCCESS":
+        engine.start(name)
+        while engine.outcome(name) != "done":
             time.sleep(0.0005)
 
     ways: dict[str, Callable[[], None]] = {"bare commits": bare(folder), "durable steps": run, "GNU make": make(folder)}
@@ -73,7 +73,6 @@ def main() -> None:
             began = time.perf_counter()
             way()
             times[name].append((time.perf_counter() - began) * 1000)
-    durable.stop()
     floor = statistics.median(times["bare commits"])
     print(f"| {STEPS} no-op steps | median ms | × bare commits |\n|---|---|---|")
     for name, found in times.items():

@@ -73,7 +73,7 @@ def test_looking_loads_no_engine() -> None:
         "import sys; from click.testing import CliRunner; from penstock.cli import root\n"
         "for words in (['--help'], ['status'], ['abort', '--service', 'x'], ['history', '--service', 'x']):\n"
         "    CliRunner().invoke(root, words)\n"
-        "print([m for m in ('dbos', 'pydantic', 'ruamel', 'ruamel.yaml', 'httpx2') if m in sys.modules])"
+        "print([m for m in ('penstock.durable', 'pydantic', 'ruamel', 'ruamel.yaml', 'httpx2') if m in sys.modules])"
     )
     done = shell.run(
         [sys.executable, "-c", code], env={"PENSTOCK_STATE": "/tmp/penstock-test-empty", "PATH": "/usr/bin"}
@@ -91,7 +91,7 @@ def test_planning_loads_no_engine() -> None:
         "import sys, importlib\n"
         "for name in ('plan', 'check', 'release', 'rollback'): importlib.import_module(f'penstock.cli.{name}')\n"
         "import penstock.planning, penstock.orders\n"
-        "print('dbos' in sys.modules)"
+        "print('penstock.durable' in sys.modules)"
     )
     done = shell.run([sys.executable, "-c", code])
     assert "False" == done.out.strip(), done.err

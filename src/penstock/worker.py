@@ -17,7 +17,6 @@ from typing import IO
 
 from penstock import durable, shell
 from penstock.core import data
-from penstock.core.ending import Ending
 from penstock.core.plan import Plan
 from penstock.errors import JournalError, StateError
 from penstock.records import releases
@@ -44,11 +43,12 @@ def work(state: State, linger_s: float = LINGER_S) -> int:
     epoch = _lease(store)
     walker = _Walker(state, store, epoch)
     try:
-        durable.launch(state.journal, {"release": walker.release, "bake": walker.bake})
-        _serve(store, linger_s)
+        engine = durable.Engine(state.journal, {"release": walker.release, "bake": walker.bake}, walker.abandon)
+        engine.resume()
+        _serve(store, engine, linger_s)
     except (JournalError, StateError) as error:
         walker.abandon(error)
-    # Crash-only: everything is on disk, and ending is being killed. The engine's own farewell takes ten seconds.
+    # Crash-only: everything is on disk, and ending is being killed.
     sys.stdout.flush()
     os._exit(0)
 
@@ -73,26 +73,16 @@ class _Walker:
         self._epoch = epoch
         self._breaking = threading.Lock()
 
-    def release(self, name: str) -> dict[str, str]:
+    def release(self, name: str) -> None:
         """`release/NUMBER`"""
-        number = int(name.split("/")[1])
-        try:
-            world = world_of(self._state, self._store, number, self._epoch)
-            return data.dump(walk(Steps(world, durable.run)))  # type: ignore[no-any-return]
-        except (JournalError, StateError) as error:
-            self.abandon(error)
-            raise
+        world = world_of(self._state, self._store, int(name.split("/")[1]), self._epoch)
+        walk(Steps(world, durable.run))
 
-    def bake(self, name: str) -> dict[str, str]:
+    def bake(self, name: str) -> None:
         """`bake/NUMBER/HOUR`"""
-        number = int(name.split("/")[1])
-        try:
-            world = world_of(self._state, self._store, number, self._epoch)
-            plan = {k: v for k, v in world.row()["plan"].items() if k != "digest"}
-            return data.dump(bake(Steps(world, durable.run), data.load(Plan, plan)))  # type: ignore[no-any-return]
-        except (JournalError, StateError) as error:
-            self.abandon(error)
-            raise
+        world = world_of(self._state, self._store, int(name.split("/")[1]), self._epoch)
+        plan = {k: v for k, v in world.row()["plan"].items() if k != "digest"}
+        bake(Steps(world, durable.run), data.load(Plan, plan))
 
     def abandon(self, error: Exception) -> None:
         """Every release that moves traffic goes back now, outside the engine; then the process ends."""
@@ -141,18 +131,17 @@ def _lease(store: Store) -> int:
     return epoch
 
 
-def _serve(store: Store, linger_s: float) -> None:
+def _serve(store: Store, engine: durable.Engine, linger_s: float) -> None:
     begun: set[str] = set()
     idle_since = time.monotonic()
     while True:
         rows = releases.unended(store)
         for row in rows:
-            name = _story_of(row["number"], row["state"])
-            if name and name not in begun:
+            name = _story_of(engine, row["number"], row["state"])
+            if name not in begun:
                 begun.add(name)
-                if not durable.outcome(name):
-                    durable.start(name)
-            _mind_failure(store, name, row["number"])
+                engine.start(name)
+            _mind_failure(store, engine, name, row["number"])
         if rows:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > linger_s:
@@ -160,22 +149,18 @@ def _serve(store: Store, linger_s: float) -> None:
         time.sleep(TICK_S)
 
 
-def _story_of(number: int, state: str) -> str:
+def _story_of(engine: durable.Engine, number: int, state: str) -> str:
     """The name of the story that a release is in: its walk, or the hour of its bake."""
     if state != "baking":
         return f"release/{number}"
     hour = 0
-    while durable.outcome(f"bake/{number}/{hour}") == "SUCCESS":
+    while engine.outcome(f"bake/{number}/{hour}") == "done":
         hour += 1
     return f"bake/{number}/{hour}"
 
 
-def _mind_failure(store: Store, name: str, number: int) -> None:
-    """A story that the engine calls failed is our bug; the release says so, and asks for a person."""
-    if durable.outcome(name) in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
-        ending = Ending(
-            "stuck", "bug", "a bug of Penstock stopped this release; see the worker's log, and `penstock doctor`"
-        )
-        releases.update(
-            store, number, state=ending.state, cause=ending.cause, sentence=ending.sentence, ended_at=time.time()
-        )
+def _mind_failure(store: Store, engine: durable.Engine, name: str, number: int) -> None:
+    """A story that failed outside its steps is our bug; the release says so, and asks for a person."""
+    if engine.outcome(name) == "failed":
+        why = f"a bug of Penstock stopped this release: {engine.why(name)}; see `penstock doctor`"
+        releases.update(store, number, state="stuck", cause="bug", sentence=why, ended_at=time.time())
