@@ -151,8 +151,11 @@ def show(desk: Desk, number: int) -> dict[str, Any]:
     return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks}
 
 
-def latest(desk: Desk, service: str, environment: str | None = None) -> int:
-    """The number of the newest release."""
+def latest(desk: Desk, service: str, environment: str | None = None, *, running: bool = False) -> int:
+    """The number of the newest release; with `running`, of the oldest that is under way, if there is one."""
+    for row in releases.unended(desk.store) if running else ():
+        if row["service"] == service and environment in (None, row["environment"]) and row["state"] != "baking":
+            return int(row["number"])
     rows = releases.history(desk.store, service, environment, limit=1)
     if not rows:
         raise UserError("no-release", f"there is no release of {service} yet", next="penstock release --to ENVIRONMENT")
@@ -183,8 +186,15 @@ def _kept(store: Store, service: str, environment: str, to: str | None) -> Row:
                         next="name one with --to; " + _list(kept))  # fmt: skip
     found = [row for row in kept if row["id"].startswith(word) or row["commit_id"].startswith(word)]
     if not found:
-        raise UserError("not-kept", f"the revision `{word}` is not kept any more", environment,
-                        "only `keep_revisions` of them are kept", _list(kept))  # fmt: skip
+        ever = store.row(
+            "SELECT 1 FROM releases WHERE service = ? AND environment = ? AND (revision LIKE ? OR commit_id LIKE ?)",
+            service, environment, f"{word}%", f"{word}%",
+        )  # fmt: skip
+        if ever:
+            raise UserError("not-kept", f"the revision `{word}` is not kept any more", environment,
+                            "only `keep_revisions` of them are kept", _list(kept))  # fmt: skip
+        raise UserError("never-released", f"no revision `{word}` was ever released there", environment,
+                        "a rollback goes to what served before; a new commit is a release", _list(kept))  # fmt: skip
     return found[0]
 
 

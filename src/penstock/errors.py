@@ -7,7 +7,7 @@
     ├── Blocked                 exit 3   a gate, a limit or an order stopped it; nothing changed
     ├── NeedsPerson             exit 5   half-way, and only a person can go on
     ├── Refused                          a port refused: a lower fence, an untrue token, not ours
-    └── StateError              exit 1   records or journal cannot be read or written
+    └── StateError              exit 5   records or journal cannot be read or written
         └── JournalError                 the engine could not write down what was done
 
 An error carries five things: a code, what, where, why, and what to do next.
@@ -91,7 +91,9 @@ class Refused(PenstockError):
 
 
 class StateError(PenstockError):
-    """Records, journal or audit log cannot be read or written."""
+    """Records, journal or audit log cannot be read or written: a person mends the machine."""
+
+    exit_code = 5
 
 
 class JournalError(StateError):

@@ -24,7 +24,8 @@ def take_down(desk: Desk, service: str, name: str) -> Iterator[str]:
                       next=f"penstock abort --release {running[0]['number']}")  # fmt: skip
     last = releases.last(desk.store, service, name)
     if last is None:
-        raise UserError("no-environment", f"{service} was never released to {name}")
+        raise UserError("no-environment", f"{service} was never released to {name}", name,
+                        next="`penstock status` lists the environments")  # fmt: skip
     manifest = manifest_at(GitForge(desk.state.repository(service)), last["commit_id"])
     target = target_of(desk.state, service, environment_named(manifest, name))
     number = releases.create(

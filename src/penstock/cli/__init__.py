@@ -74,7 +74,7 @@ def root() -> None:
     at any time, and puts everything back by itself when the evidence says so. `penstock demo` shows it.
 
     Exit codes: 0 released · 1 a bug of Penstock · 2 usage or manifest · 3 blocked or aborted · 4 rolled back ·
-    5 needs a person · 6 not over.
+    5 needs a person · 6 not over. A release that is aborted after traffic moved went back: 4.
     """
 
 

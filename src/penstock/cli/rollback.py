@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from penstock import api
-from penstock.cli.place import environment_here, service_here
+from penstock.cli.place import environment_here, repository, service_here
 from penstock.cli.view import VIEW_OPTIONS, follow
 
 
@@ -27,10 +27,23 @@ def command(
     desk = api.open_desk()
     service = service_here(desk, service)
     number = api.rollback(
-        desk, service, environment_here(desk, service, environment), revision, fresh_secrets=fresh_secrets
+        desk, service, environment_here(desk, service, environment), _meant(revision), fresh_secrets=fresh_secrets
     )
     api.wake(desk)
     if detach:
         click.echo(number)
         return
     raise click.exceptions.Exit(follow(desk, number, plain=plain, as_json=as_json, on_interrupt=on_interrupt))
+
+
+def _meant(word: str | None) -> str | None:
+    """A word that git knows (`HEAD~2`, a tag) is its commit; a revision's name stays what it is."""
+    from penstock.errors import PenstockError
+    from penstock.providers.git import GitForge
+
+    if word is None or "-" in word:
+        return word
+    try:
+        return GitForge(repository()).resolve(word)
+    except PenstockError:
+        return word  # no checkout here, or a word that only the records know

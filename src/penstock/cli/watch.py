@@ -17,7 +17,7 @@ from penstock.cli.view import VIEW_OPTIONS, follow
 def command(
     number: int | None, service: str | None, environment: str | None, plain: bool, as_json: bool, on_interrupt: str
 ) -> None:
-    """Follow a release (the newest if none is named) to its end. Closing the view changes nothing."""
+    """Follow a release (the one under way if none is named, else the newest) to its end. Closing the view changes nothing."""
     desk = api.open_desk()
-    number = number or api.latest(desk, service_here(desk, service), environment)
+    number = number or api.latest(desk, service_here(desk, service), environment, running=True)
     raise click.exceptions.Exit(follow(desk, number, plain=plain, as_json=as_json, on_interrupt=on_interrupt))

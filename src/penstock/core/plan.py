@@ -250,7 +250,26 @@ def _blocked(facts: Facts) -> str:
 
 
 def _defaulted(environment: Environment) -> tuple[str, ...]:
-    return tuple(sorted(key for key, where in environment.said.items() if where == "default"))
+    return tuple(
+        f"{key} {_value(environment, key)}".rstrip()
+        for key, where in sorted(environment.said.items())
+        if where == "default"
+    )
+
+
+def _value(environment: Environment, key: str) -> str:
+    """A default as one would write it; empty where it has no single word."""
+    found: Any = environment
+    for word in key.split("."):
+        found = getattr(found, "section", found)
+        named = found.get(word) if isinstance(found, dict) else getattr(found, word, getattr(found, f"{word}_s", None))
+        unit = " s" if hasattr(found, f"{word}_s") else ""
+        found = named
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, float) and not unit and found < 1:
+        return f"{found * 100:g} %"
+    return f"{found:g}{unit}" if isinstance(found, int | float) else str(found or "")
 
 
 def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, ...]:
@@ -263,6 +282,12 @@ def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, 
         risks.append("a rollback does not undo `prepare`")
     if facts.stable is None:
         risks.append("first release here: there is nothing to go back to; a failure takes it away again")
+    if strategy == "canary":
+        hold_s = environment.verdict.undecided.hold_s
+        risks.append(
+            f"without enough requests nothing is decided: {hold_s:.0f} s after the last increment it is"
+            f" {'promoted' if environment.verdict.undecided.then == 'promote' else 'rolled back'} as undecided"
+        )
     if strategy != "canary" and facts.stable:
         risks.append(f"{strategy}: candidate and stable are not compared; absolute limits, health and crashes judge")
     if environment.verdict.undecided.then == "promote":

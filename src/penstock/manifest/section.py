@@ -166,6 +166,9 @@ class Amount(Section):
     count: int | None = None
     share: float | None = None
 
+    def __str__(self) -> str:
+        return f"{self.share * 100:g} %" if self.share is not None else str(self.count)
+
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:

@@ -14,24 +14,48 @@ def text(plan: Plan) -> str:
         return "\n".join([*lines, "", f"nothing to do: {plan.nothing_to_do}"])
     if plan.blocked:
         return "\n".join([*lines, "", f"blocked: {plan.blocked}"])
-    lines += ["", f"stages ({plan.strategy})"]
+    lines += ["", f"stages ({_strategy(plan)})"]
     lines += [f"  {number:>2}. {stage.name:<18} {stage.reason}" for number, stage in enumerate(plan.stages, 1)]
     lines += ["", f"way back   {plan.way_back}"]
     lines += _bounds(plan)
     if plan.risks:
         lines += ["", "risks", *(f"  - {risk}" for risk in plan.risks)]
     if plan.defaulted:
-        lines += ["", f"defaults   {', '.join(plan.defaulted)}"]
+        lines += [
+            "",
+            "defaults, as the manifest says nothing else",
+            *(f"  {line}" for line in _columns(plan.defaulted)),
+        ]
     return "\n".join(lines)
 
 
+def _strategy(plan: Plan) -> str:
+    why = (
+        "; nothing runs there yet, so there is nothing to compare with or to shift from" if plan.stable is None else ""
+    )
+    return plan.strategy + why
+
+
+def _columns(words: tuple[str, ...]) -> list[str]:
+    """Two columns, filled downwards."""
+    half = (len(words) + 1) // 2
+    right = [*words[half:], ""]
+    return [f"{left:<42} {right[n]}".rstrip() for n, left in enumerate(words[:half])]
+
+
 def _bounds(plan: Plan) -> list[str]:
+    """What is promised in this release: a rule that cannot apply is not named."""
     bounds = plan.bounds
-    said = [
-        f"false rollbacks at most {bounds['false_rollbacks']:.2%} of good releases, by statistics",
-        f"at most {bounds['errors_at_most']:.2%} of requests may fail",
-        f"undecided at the last increment: {span(bounds['undecided_hold_s'])} more, then {plan.undecided_then}",
-    ]
+    said = []
+    if any(rung.judged for rung in plan.rungs):
+        said += [
+            f"false rollbacks at most {bounds['false_rollbacks'] * 100:g} % of good releases, by statistics",
+            f"undecided at the last increment: {span(bounds['undecided_hold_s'])} more, then {plan.undecided_then}",
+        ]
+    if said or bounds["bake_s"]:
+        said.append(f"at most {bounds['errors_at_most'] * 100:g} % of requests may fail")
+    if not said:
+        said.append("health, crashes and checks judge; requests are counted, but not compared")
     if plan.attended_s:
         said.append(f"unattended for {plan.attended_s} s: the way back is taken")
     if bounds["bake_s"]:

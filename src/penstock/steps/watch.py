@@ -20,7 +20,7 @@ from penstock.steps.shift import STEP_S
 from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
 from penstock.steps.world import World
 
-LOOK_S = 0.25
+LOOK_S = 0.5
 SHOW_S = 1.0
 LOGS_S = 2.0
 OUTLOOK_S = 10.0  # of watched traffic, before anything is foretold from it
@@ -204,6 +204,9 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
         "dropped": said.dropped,
     }
     releases.add_facts(world.store, world.release, live=live)
+    waiting = seen.move.reason if seen.move.kind == "hold" else ""
+    if world.row()["waiting"] != waiting:
+        releases.update(world.store, world.release, waiting=waiting)
     weight = plan.rungs[seen.rung].weight_permille
     with world.store.write() as db:
         db.execute(
@@ -216,9 +219,6 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
 def _tell(world: World, seen: Watched, what: str) -> None:
     """Every move but an unchanged hold is an event and a line of the audit log."""
     move = seen.move
-    waiting = move.reason if move.kind == "hold" else ""
-    if world.row()["waiting"] != waiting:
-        releases.update(world.store, world.release, waiting=waiting)
     if move.kind == "hold":
         if not move.reason.endswith("left"):
             world.tell(f"{what}:{seen.rung}:hold:{move.reason[:40]}", "wait", move.reason)
@@ -239,4 +239,4 @@ def _said(plan: Plan, policy: Policy, seen: Watched, said: Verdict) -> str:
     rate = (said.candidate.errors + said.stable.errors) / requests if requests else 0.0
     weight = plan.rungs[seen.rung].weight_permille
     ahead = what_would_decide(policy, requests / seconds, weight, rate, said.acceptance)
-    return f"{said.sentence}; {ahead.sentence}"
+    return f"{ahead.sentence}; so far {said.sentence}"
