@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.api import Desk
-from penstock.core import data
 from penstock.core.plan import Facts, Plan, draw
 from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
-from penstock.core.target import Observed, Revision
 from penstock.orders import environment_named
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
@@ -28,7 +26,7 @@ def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool
     candidate = revision_of(environment, commit, secrets_digest=resolver.digest(values), secrets="")
     target = target_of(desk.state, manifest.service, environment)
     observed = target.observe()
-    stable = _stable(desk, manifest.service, name, observed)
+    stable = revisions.stable(desk.store, manifest.service, name, observed)
     section = environment.target.section
     places = {n: Place(section.instances_of(n), traffic=u.traffic) for n, u in environment.units.items()}  # type: ignore[attr-defined]
     is_older = bool(stable and stable.commit != commit and forge.is_ancestor(commit, stable.commit))
@@ -39,12 +37,3 @@ def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool
             older=is_older, again=again, may_be_older=older, at_boot=at_boot(desk.state),
         ),
     )  # fmt: skip
-
-
-def _stable(desk: Desk, service: str, name: str, observed: Observed) -> Revision | None:
-    for split in observed.serving.values():
-        for revision, share in split.items():
-            known = revisions.get(desk.store, service, name, revision) if share else None
-            if known:
-                return data.load(Revision, known["data"])
-    return None

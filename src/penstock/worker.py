@@ -28,6 +28,7 @@ from penstock.worlds import world_of
 
 TICK_S = 0.2
 LINGER_S = 1.0
+HALF_WRITTEN_S = 3600.0  # no order takes so long to write
 LOCK_TRIES = 20
 EXIT_BROKEN = 70  # the journal or the records could not be written
 
@@ -133,6 +134,7 @@ def _lease(store: Store) -> int:
 
 def _serve(store: Store, engine: durable.Engine, linger_s: float) -> None:
     begun: set[str] = set()
+    releases.drop_half_written(store, time.time() - HALF_WRITTEN_S)
     idle_since = time.monotonic()
     while True:
         rows = releases.unended(store)

@@ -140,6 +140,14 @@ class Observed:
         splits = [s for s in self.serving.values() if s]
         return bool(splits) and all(s.get(revision, 0) == 1000 for s in splits)
 
+    @property
+    def standing(self) -> str | None:
+        """The revision that counts as stable: the one with most of the traffic; without traffic, one that is placed."""
+        for split in self.serving.values():
+            if split:
+                return max(split, key=lambda revision: split[revision])
+        return next((r for unit in self.placed.values() for r, copies in unit.items() if copies), None)
+
 
 @dataclass(frozen=True)
 class Progress:

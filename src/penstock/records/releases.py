@@ -53,6 +53,16 @@ def unended(store: Store) -> list[Row]:
     return [_read(row) for row in store.rows(sql, *ENDS)]
 
 
+def drop_half_written(store: Store, before: float) -> None:
+    """An order whose writer was killed is no release: nobody will ever walk it."""
+    with store.write() as db:
+        db.execute(
+            "UPDATE releases SET state = 'blocked', cause = 'half_written', ended_at = asked_at,"
+            " sentence = 'the order was never given whole; nothing was done'"
+            " WHERE state = 'ordering' AND kind != 'down' AND asked_at < ?", (before,),
+        )  # fmt: skip
+
+
 def last(store: Store, service: str, environment: str) -> Row | None:
     """The newest release of an environment."""
     row = store.row(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.records.store import Row, Store
 
+if TYPE_CHECKING:
+    from penstock.core.target import Observed, Revision
 
-def remember(store: Store, now: float, service: str, environment: str, release: int, data: dict[str, Any]) -> None:
+
+def remember(store: Store, now: float, service: str, environment: str, release: int, plain: dict[str, Any]) -> None:
     """Keep a revision's data; the same revision released again keeps its first row and gets the new data."""
     with store.write() as db:
         db.execute(
@@ -16,13 +19,13 @@ def remember(store: Store, now: float, service: str, environment: str, release: 
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (service, environment, id) DO UPDATE SET data = excluded.data, release = excluded.release",
             (
-                data["id"],
+                plain["id"],
                 service,
                 environment,
                 release,
-                data["commit"],
-                data["artifact"]["locator"],
-                json.dumps(data),
+                plain["commit"],
+                plain["artifact"]["locator"],
+                json.dumps(plain),
                 now,
             ),
         )
@@ -36,6 +39,18 @@ def get(store: Store, service: str, environment: str, revision: str) -> Row | No
     if row:
         row["data"] = json.loads(row["data"])
     return row
+
+
+def stable(store: Store, service: str, environment: str, observed: Observed) -> Revision | None:
+    """What serves, by the platform's own word; what we remember of it first, else what the platform tells."""
+    from penstock.core import data
+    from penstock.core.target import Revision
+
+    standing = observed.standing
+    if standing is None:
+        return None
+    known = get(store, service, environment, standing)
+    return data.load(Revision, known["data"]) if known else observed.revisions.get(standing)
 
 
 def newest(store: Store, service: str, environment: str) -> list[Row]:

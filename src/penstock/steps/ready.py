@@ -9,7 +9,7 @@ from penstock.core import data
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Facts, Plan, draw, still_true
 from penstock.core.rollout import Place
-from penstock.core.target import Observed, Revision
+from penstock.core.target import Revision
 from penstock.errors import PenstockError
 from penstock.records import environments, releases, revisions
 from penstock.steps import orders
@@ -57,7 +57,7 @@ def draw_plan(world: World, revision: Revision) -> Plan:
     orders.stop_if_asked(world)
     row = world.row()
     observed = world.target.observe()
-    stable = _stable(world, observed)
+    stable = revisions.stable(world.store, row["service"], row["environment"], observed)
     plan = draw(
         world.environment,
         Facts(
@@ -131,22 +131,6 @@ def _is_older(world: World, candidate: Revision, stable: Revision | None) -> boo
     if stable is None or stable.commit == candidate.commit:
         return False
     return world.row()["kind"] == "release" and world.is_ancestor(candidate.commit, stable.commit)
-
-
-def _stable(world: World, observed: Observed) -> Revision | None:
-    """What serves, by the platform's own word; our record only when the platform tells nothing of it."""
-    row = world.row()
-    shares = [split for split in observed.serving.values() if split]
-    serving = max(shares[0], key=lambda r: shares[0][r]) if shares else None
-    if serving is None:
-        placed = [r for unit in observed.placed.values() for r, count in unit.items() if count]
-        serving = placed[0] if placed else None
-    if serving is None:
-        return None
-    known = revisions.get(world.store, row["service"], row["environment"], serving)
-    if known:
-        return data.load(Revision, known["data"])
-    return observed.revisions.get(serving)
 
 
 def _ahead(world: World) -> int | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import PenstockError
+from penstock.state import runtime_root
 
 _SOCKET_BYTES = 107
 
@@ -146,8 +147,7 @@ class Folder:
 
 def runtime() -> Path:
     """The folder for sockets and port locks: 0700 and ours, else a PenstockError."""
-    named, session = os.environ.get("PENSTOCK_RUNTIME"), os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(named or (f"{session}/penstock" if session else f"/tmp/penstock-{os.getuid()}"))
+    named, path = os.environ.get("PENSTOCK_RUNTIME"), runtime_root()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.getuid() or path.is_symlink() or (not named and found.st_mode & 0o077):
