@@ -135,7 +135,7 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         Builds(state, row, environment, secrets),
         {kind: registry.find("check", kind)() for kind in registry.BUILT_IN["check"]},
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
-        is_ancestor=forge.is_ancestor, at_boot=at_boot(state),
+        is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
     )  # fmt: skip
 
 

@@ -12,10 +12,12 @@ from penstock.records.store import Row, Store
 LIMIT = 4 << 20  # one piece of evidence, in bytes; more is cut, and the cut is said
 
 
-def keep(store: Store, folder: Path, now: float, release: int, name: str, media: str, text: str) -> str:
-    """Write a text under its SHA-256 and note it in the release; returns the digest."""
-    data = text.encode()
-    if len(data) > LIMIT:
+def keep(store: Store, folder: Path, now: float, release: int, name: str, media: str, content: str | bytes) -> str:
+    """Write a text, or bytes that are already compressed, under its SHA-256 and note it in the release; returns the
+    digest. A text that is too large is cut in its middle; bytes are whole or not at all.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if len(data) > LIMIT and isinstance(content, str):
         data = data[: LIMIT // 2] + b"\n[... cut: too large ...]\n" + data[-LIMIT // 2 :]
     digest = hashlib.sha256(data).hexdigest()
     _write(folder / digest[:2] / digest, data)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+
+from penstock.core import data, recording
 from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases, revisions
 from penstock.render import report
 from penstock.steps import orders
@@ -41,10 +44,13 @@ def end(world: World, ending: Ending) -> Ending:
     now = world.clock.now()
     ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
-    _count(world, patiently=ending.state != "baking")
+    readings = _count(world, patiently=ending.state != "baking")
     if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
-    world.record(f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence)
+    kept = _keep_readings(world, readings) if readings else ""
+    world.record(
+        f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence, readings=kept
+    )
     over = {} if ending.state == "baking" else {"ended_at": now}
     releases.update(
         world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",
@@ -60,27 +66,40 @@ def end(world: World, ending: Ending) -> Ending:
     return ending
 
 
-def _count(world: World, *, patiently: bool) -> None:
-    """Requests served and failed by each revision while the release ran, from the readings; to the last, if patiently."""
+def _count(world: World, *, patiently: bool) -> list[Reading]:
+    """Every reading since the release began; requests served and failed by each revision, to the last, if patiently."""
     row = world.row()
+    readings: list[Reading] = []
     try:
         if "position" not in row["facts"]:
-            return
+            return []
         readings = world.metrics.readings(row["facts"]["position"])
         if readings and patiently and row["facts"].get("weight_permille"):
             world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
             readings = world.metrics.readings(row["facts"]["position"])
         releases.add_facts(world.store, world.release, served=_sums(readings))
+    except StateError:
+        raise
     except PenstockError as error:
         world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
+    return readings
+
+
+def _keep_readings(world: World, readings: list[Reading]) -> str:
+    """The readings as they were judged, compressed: the evidence from which every move can be decided again."""
+    packed = gzip.compress(data.canonical(recording.pack(readings)).encode(), mtime=0)
+    return evidence.keep(
+        world.store, world.evidence, world.clock.now(), world.release, "readings", recording.MEDIA, packed
+    )
 
 
 def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
     sums: dict[str, dict[str, int]] = {}
     for reading in readings:
-        one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0})
+        one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0, "duration_us": 0})
         one["requests"] += reading.requests
         one["errors"] += reading.errors
+        one["duration_us"] += reading.duration_us
     return sums
 
 

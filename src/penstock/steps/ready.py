@@ -8,11 +8,13 @@ from typing import Any
 from penstock.core import data
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Facts, Plan, draw, still_true
+from penstock.core.replay import Rules
 from penstock.core.rollout import Place
 from penstock.core.target import Revision
-from penstock.errors import PenstockError
-from penstock.records import environments, releases, revisions
+from penstock.errors import PenstockError, StateError
+from penstock.records import environments, evidence, releases, revisions
 from penstock.steps import orders
+from penstock.steps.watch import policy_of
 from penstock.steps.world import World
 
 LOCK_POLL_S = 0.25
@@ -69,11 +71,40 @@ def draw_plan(world: World, revision: Revision) -> Plan:
     )  # fmt: skip
     plain = data.dump(plan)
     releases.update(world.store, world.release, plan={**plain, "digest": plan.digest})
-    world.record(f"plan:{plan.digest[:16]}", "plan drawn", digest=plan.digest)
+    rules = _keep_rules(world, plan)
+    _keep_commits(world, plan)
+    world.record(f"plan:{plan.digest[:16]}", "plan drawn", digest=plan.digest, rules=rules)
     world.tell(f"plan:{plan.digest[:16]}", "plan", f"plan drawn: {', '.join(r.name for r in plan.rungs)}")
     if plan.blocked:
         raise Over(Ending("blocked", "older", plan.blocked))
     return plan
+
+
+def _keep_rules(world: World, plan: Plan) -> str:
+    """By what will be decided, as evidence: with the readings, all that is needed to decide again. Returns its digest."""
+    rules = Rules(
+        plan, policy_of(world.environment, compared=True), policy_of(world.environment, compared=False),
+        world.target.capabilities().settle_s,
+    )  # fmt: skip
+    text = data.canonical(data.dump(rules))
+    return evidence.keep(
+        world.store, world.evidence, world.clock.now(), world.release, "rules", "application/json", text
+    )
+
+
+def _keep_commits(world: World, plan: Plan) -> None:
+    """What comes with this release, for its report; a history that cannot be read is no reason to stop."""
+    if plan.kind != "release":
+        return
+    try:
+        releases.add_facts(
+            world.store, world.release,
+            commits=world.commits(plan.stable.commit if plan.stable else None, plan.candidate.commit),
+        )  # fmt: skip
+    except StateError:
+        raise
+    except PenstockError as error:
+        world.tell("commits:errored", "note", f"the commits of this release cannot be listed: {error.what}")
 
 
 def lock(world: World) -> bool:

@@ -119,13 +119,14 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
         watched_s = seen.watched_s + (0.0 if seen.source else passed)
         seen = replace(seen, watched_s=watched_s, waited_s=seen.waited_s + passed)
         last = now
-        seen = replace(seen, move=decide(seen))
+        move, standing = decide(seen)
+        seen = replace(seen, move=move)
         over = seen.move.kind != "hold" or now >= deadline
         if over or now - shown >= SHOW_S:
             _show(world, plan, policy, seen)
             shown = now
         if over:
-            _tell(world, seen, what)
+            _tell(world, seen, what, standing)
             return seen
         world.clock.sleep(LOOK_S)
 
@@ -149,7 +150,8 @@ def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
     )
 
 
-def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
+def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move, dict[str, Any]]:
+    """The next move, and what it knew besides the readings: with both it can be decided again (`core.replay`)."""
     said = verdict.judge(policy, seen.state)
     asked = orders.read(world)
     standing = Standing(
@@ -157,10 +159,17 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
         trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source, held=asked.held,
         hurried=asked.hurried, waited_s=seen.waited_s,
     )  # fmt: skip
-    return next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"])
+    move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"])
+    names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried")
+    return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
 
-def _next_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
+def _next_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move, dict[str, Any]]:
+    watched_s = seen.base_s + seen.watched_s
+    return _move_of_bake(world, plan, policy, seen), {"phase": "bake", "watched_s": watched_s}
+
+
+def _move_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
     row = world.row()
     env = environments.get(world.store, row["service"], row["environment"])
     if env and env["holder"] not in (None, world.release):
@@ -216,7 +225,7 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
         )  # fmt: skip
 
 
-def _tell(world: World, seen: Watched, what: str) -> None:
+def _tell(world: World, seen: Watched, what: str, standing: dict[str, Any]) -> None:
     """Every move but an unchanged hold is an event and a line of the audit log."""
     move = seen.move
     if move.kind == "hold":
@@ -224,8 +233,8 @@ def _tell(world: World, seen: Watched, what: str) -> None:
             world.tell(f"{what}:{seen.rung}:hold:{move.reason[:40]}", "wait", move.reason)
         return
     world.record(
-        f"{what}:{seen.rung}:{move.kind}", f"move: {move.kind}", rung=seen.rung, why=move.reason, cause=move.cause,
-        position=seen.position,
+        f"{what}:{seen.rung}:{move.kind}", f"move: {move.kind}", rung=seen.rung, to=move.rung, why=move.reason,
+        cause=move.cause, position=seen.position, standing=standing,
     )  # fmt: skip
     world.tell(f"{what}:{seen.rung}:{move.kind}", "move", f"{move.kind}: {move.reason}", cause=move.cause)
 

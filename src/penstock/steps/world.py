@@ -56,6 +56,7 @@ class World:
     epoch: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict)
     is_ancestor: Callable[[str, str], bool] = lambda old, new: False
+    commits: Callable[[str | None, str], list[dict[str, Any]]] = lambda old, new: []
     at_boot: bool = False
 
     @property

@@ -1,0 +1,82 @@
+"""A recorded release decided again, from the audit log and the evidence alone: no records, no journal, no worker."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.core import data, recording
+from penstock.core.replay import Decided, Rules, replay
+from penstock.errors import UserError
+
+LARGEST = 1 << 30  # bytes of unpacked readings
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came out: the moves, and what else in the log does not fit them (empty: all of it fits)."""
+
+    release: str
+    moves: tuple[Decided, ...]
+    differences: tuple[str, ...]
+
+
+def replay_release(lines: Iterable[dict[str, Any]], evidence: Path, number: int) -> Replayed:
+    """Decide a release again. Raises UserError when the log or the evidence does not hold enough for that."""
+    found = [line for line in lines if str(line.get("release", "")).rsplit("/", 1)[-1] == str(number)]
+    if not found:
+        raise UserError("not-in-the-log", f"the audit log has no line of release {number}",
+                        next="`penstock history` lists the releases")  # fmt: skip
+    drawn = [line for line in found if line["what"] == "plan drawn"]
+    ended = [line for line in found if line.get("readings")]
+    moves = [line for line in found if line["what"].startswith("move: ")]
+    if not drawn or not ended or not moves:
+        why = "it never came so far that something was judged" if not moves else "its rules or readings were not kept"
+        raise UserError("nothing-to-replay", f"release {number} made no move that readings decided", next=why)
+    rules = data.load(Rules, json.loads(_content(evidence, drawn[-1]["rules"])))
+    packed = gzip.decompress(_content(evidence, ended[-1]["readings"]))
+    decided = replay(rules, recording.unpack(json.loads(packed)), moves)
+    return Replayed(str(found[0]["release"]), tuple(decided), (*_changed(decided), *_unplanned(rules, found, decided)))
+
+
+def _content(evidence: Path, digest: str) -> bytes:
+    """A piece of evidence, only if it is still what was recorded."""
+    path = evidence / digest[:2] / digest
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError("evidence-gone", f"the evidence {digest[:16]}… is not there", str(path),
+                        "evidence is kept for as long as `keep_evidence` says", "replay from a backup") from error  # fmt: skip
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UserError("evidence-changed", f"the evidence {digest[:16]}… is not what was recorded", str(path),
+                        "its content has another SHA-256 than its name", "restore it from a backup")  # fmt: skip
+    return content
+
+
+def _changed(decided: Iterable[Decided]) -> list[str]:
+    return [
+        f"line {one.line}: recorded {one.recorded.kind} ({one.recorded.reason}); the same readings and rules give"
+        f" {one.again.kind} ({one.again.reason})"
+        for one in decided if not one.same
+    ]  # fmt: skip
+
+
+def _unplanned(rules: Rules, lines: Iterable[dict[str, Any]], decided: Iterable[Decided]) -> list[str]:
+    """Shifts that no rung of the plan, or no decision, accounts for."""
+    allowed = {0, *(one.again.rung for one in decided if one.again.kind == "advance")}
+    rungs = {rung.name: (number, rung.weight_permille) for number, rung in enumerate(rules.plan.rungs)}
+    found = []
+    for line in lines:
+        if line["what"] != "shift":
+            continue
+        number, weight = rungs.get(line["rung"], (-1, -1))
+        if weight != line["weight_permille"]:
+            found.append(f"line {line['line']}: a shift to {line['rung']} that the plan does not have")
+        elif number not in allowed:
+            found.append(f"line {line['line']}: a shift to {line['rung']} that no decision led to")
+    return found
