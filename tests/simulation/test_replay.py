@@ -38,7 +38,8 @@ def test_every_move_comes_out_again(folder: Path, seed: int) -> None:
     sim, _ = draw(folder, seed)
     number = sim.order()
     sim.walk(number)
-    if any(line["what"].startswith("move: ") for line in audit.read(sim.folder / "audit.log")):
+    lines = list(audit.read(sim.folder / "audit.log"))
+    if any(line["what"].startswith("move: ") for line in lines) and any(line.get("readings") for line in lines):
         assert () == again(sim, number).differences, f"seed {seed}"
 
 

@@ -47,7 +47,7 @@ def end(world: World, ending: Ending) -> Ending:
     readings = _count(world, patiently=ending.state != "baking")
     if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
-    kept = _keep_readings(world, readings) if readings else ""
+    kept = _keep_readings(world, readings) if readings is not None else ""
     world.record(
         f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence, readings=kept
     )
@@ -66,13 +66,14 @@ def end(world: World, ending: Ending) -> Ending:
     return ending
 
 
-def _count(world: World, *, patiently: bool) -> list[Reading]:
-    """Every reading since the release began; requests served and failed by each revision, to the last, if patiently."""
+def _count(world: World, *, patiently: bool) -> list[Reading] | None:
+    """Every reading since the release began; requests served and failed by each revision, to the last, if patiently.
+    None: there are none to be had.
+    """
     row = world.row()
-    readings: list[Reading] = []
+    if "position" not in row["facts"]:
+        return None
     try:
-        if "position" not in row["facts"]:
-            return []
         readings = world.metrics.readings(row["facts"]["position"])
         if readings and patiently and row["facts"].get("weight_permille"):
             world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
@@ -82,6 +83,7 @@ def _count(world: World, *, patiently: bool) -> list[Reading]:
         raise
     except PenstockError as error:
         world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
+        return None
     return readings
 
 
