@@ -8,12 +8,15 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import UsageError, UserError
 from penstock.records import audit, environments, events, orders, releases, revisions
 from penstock.records.store import Row, Store
 from penstock.state import State, default_root
+
+if TYPE_CHECKING:
+    from penstock.core.report import Report
 
 ORDER_TEXTS = {
     "abort": "the release goes back to what ran before",
@@ -149,6 +152,32 @@ def show(desk: Desk, number: int) -> dict[str, Any]:
     row = _release(desk.store, number)
     checks = desk.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", number)
     return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks}
+
+
+def report(desk: Desk, number: int) -> Report:
+    """The report of a release, as far as it has come."""
+    from penstock.core.report import tell
+    from penstock.records.known import known
+
+    _release(desk.store, number)
+    found = known(desk.store, desk.state.evidence, number, time.time())
+    assert found is not None, "looked for just now"
+    return tell(found)
+
+
+def note(desk: Desk, number: int, kind: str, text: str) -> None:
+    """Add what only people know to a release, dated, under one's own name, in the audit log too."""
+    from penstock.records import notes
+
+    row = _release(desk.store, number)
+    text = " ".join(text.split())
+    if not text:
+        raise UsageError("empty-note", "a note needs words", next='penstock note RELEASE "what you know"')
+    place = f"{row['service']}/{row['environment']}/{number}"
+    me = who()
+    with desk.store.write():
+        added = notes.add(desk.store, time.time(), number, kind, text, me)
+        desk.audit(f"{number}:note:{added}", f"note: {kind}", release=place, text=text)
 
 
 def latest(desk: Desk, service: str, environment: str | None = None, *, running: bool = False) -> int:

@@ -7,22 +7,20 @@ import json
 import click
 
 from penstock import api
+from penstock.cli.completion import releases, services
 from penstock.cli.place import service_here
 
 
 @click.command("show")
-@click.argument("number", type=int, required=False)
-@click.option("--service", help="The service; else the one of this checkout.")
+@click.argument("number", type=int, required=False, shell_complete=releases)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(number: int | None, service: str | None, as_json: bool) -> None:
     """All that is known of a release (the newest if none is named): its report so far."""
-    from penstock.records import evidence
     from penstock.render.report import markdown
 
     desk = api.open_desk()
     number = number or api.latest(desk, service_here(desk, service))
-    known = api.show(desk, number)
-    if as_json:
-        click.echo(json.dumps(known, ensure_ascii=False))
-        return
-    click.echo(markdown(known, known["events"], known["checks"], evidence.of(desk.store, number)))
+    click.echo(
+        json.dumps(api.show(desk, number), ensure_ascii=False) if as_json else markdown(api.report(desk, number))
+    )

@@ -55,6 +55,12 @@ MIGRATIONS = (
     CREATE TABLE audited (key TEXT PRIMARY KEY, line INTEGER NOT NULL);
     CREATE TABLE lease (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, pid INTEGER NOT NULL, boot_id TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE notes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, release INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,
+        text TEXT NOT NULL, uid INTEGER NOT NULL, person TEXT NOT NULL, host TEXT NOT NULL);
+    CREATE INDEX notes_by_release ON notes (release);
+    """,
 )
 FORMAT = len(MIGRATIONS)
 

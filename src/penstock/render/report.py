@@ -1,112 +1,164 @@
-"""The report of a release, in Markdown, from the records."""
+"""The report of a release, in Markdown."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from penstock.core.report import Note, Report
 from penstock.render.words import count, moment, share, span
 
-Row = dict[str, Any]
-
-HEADLINES = {
-    "released": "was released",
-    "baking": "was released and is being watched",
-    "blocked": "was blocked; nothing was changed",
-    "aborted": "was aborted before anything was changed",
-    "rolled_back": "was rolled back",
-    "superseded": "was superseded by a newer release",
-    "stuck": "needs a person",
-}
+TABLE = ["| | |", "|---|---|"]
 
 
-def headline(row: Row) -> str:
-    """The outcome in one sentence that a manager understands."""
-    what = f"{row['service']} {row['revision'] or row['commit_id'][:12]}"
-    return f"{what} {HEADLINES.get(row['state'], 'is under way')} in {row['environment']}."
-
-
-def markdown(row: Row, events: list[Row], checks: list[Row], evidence: list[Row]) -> str:
-    """The whole report; every figure comes from the records."""
+def markdown(report: Report) -> str:
+    """The whole report; nothing in it is computed here."""
     parts = [
-        f"# Release {row['number']}: {headline(row)}",
-        row["sentence"],
-        _facts(row),
-        _requests(row),
-        _checks(checks),
-        _timeline(row, events),
-        _evidence(evidence),
-        _way_back(row),
+        f"# Release {report.number}: {cell(report.headline)}",
+        report.sentence,
+        "\n".join(TABLE + [f"| {name} | {cell(value)} |" for name, value in facts(report)]),
+        _requests(report),
+        _checks(report),
+        section("Issues encountered", [line(note, report.asked_at) for note in report.issues], "None."),
+        _lessons(report),
+        _next_steps(report),
+        _commits(report),
+        section("Configuration", [f"{change.name}: {change.what}" for change in report.configuration]),
+        section("Timeline", [f"+{span(row['after_s'])} {row['text']}" for row in report.timeline]),
+        _evidence(report),
+        _way_back(report),
+        _head(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _facts(row: Row) -> str:
-    ended = row["ended_at"] or row["changed_at"] or row["asked_at"]
-    back = row["facts"].get("back_s")
+def facts(report: Report) -> list[tuple[str, str]]:
+    """The facts in which a reader looks first, as (name, value)."""
     pairs = [
-        ("Asked by", f"{row['person']} (uid {row['uid']}) on {row['host']}"),
-        ("Date", moment(row["asked_at"])),
-        ("Duration", span(max(0.0, ended - row["asked_at"]))),
-        ("Commit", row["commit_id"]),
-        ("Kind", row["kind"]),
-        ("Outcome", row["state"] + (f" ({row['cause']})" if row["cause"] else "")),
-        ("Rollback required", "yes" if row["state"] == "rolled_back" else "no"),
+        ("Date", moment(report.asked_at)),
+        ("Duration", span(report.duration_s)),
+        ("Active, waiting", f"{span(report.active_s)}, {span(report.waiting_s)}"),
+        ("Deployment duration", span(report.deployment_s) if report.deployment_s is not None else "–"),
+        ("Rollback required", "yes" if report.rollback_required else "no"),
+        ("Components updated", "; ".join(report.components) or "none"),
+        ("Error rate", _rates(report)),
+        ("Average response time", _times(report)),
+        ("Asked by", report.asked_by),
+        ("Commit", report.commit),
+        ("Before", report.before or "nothing"),
+        ("Kind", f"{report.kind}{', ' + report.strategy if report.strategy else ''}"),
+        ("Outcome", report.state.replace("_", " ") + (f" ({report.cause})" if report.cause else "")),
     ]
-    if back is not None:
-        pairs.append(("Until nothing went to the candidate", span(back)))
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in pairs)])
+    if report.until_safe_s is not None:
+        pairs.append(("Until nothing went to the candidate", span(report.until_safe_s)))
+    if report.harmed is not None:
+        pairs.append(("Harmed by the candidate", f"{count(report.harmed)} requests"))
+    return pairs
 
 
-def _requests(row: Row) -> str:
-    served = row["facts"].get("served", {})
-    if not served:
+def line(note: Note, asked_at: float) -> str:
+    """A note in a list: when, what, by whom."""
+    when = f"+{span(max(0.0, note.at - asked_at))} " if note.at else ""
+    kind = "a user reports: " if note.kind == "user-report" else ""
+    return f"{when}{kind}{note.text}" + (f" ({note.by})" if note.by else "")
+
+
+def section(title: str, lines: Sequence[str], empty: str = "") -> str:
+    """A heading with a list; nothing when there is nothing to say."""
+    if not lines:
+        return f"## {title}\n\n{empty}" if empty else ""
+    return f"## {title}\n\n" + "\n".join(f"- {one_line(text)}" for text in lines)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def cell(text: str) -> str:
+    """Text that stays inside a cell of a table."""
+    return one_line(text).replace("|", "\\|")
+
+
+def _rates(report: Report) -> str:
+    return "; ".join(f"{share(a.errors, a.requests)} on {a.revision} ({a.role})" for a in report.arms) or "not measured"
+
+
+def _times(report: Report) -> str:
+    told = [f"{arm.mean_ms:.3g} ms on {arm.revision} ({arm.role})" for arm in report.arms if arm.mean_ms is not None]
+    return "; ".join(told) or "not measured"
+
+
+def _requests(report: Report) -> str:
+    if not report.arms:
         return ""
-    lines = ["## Requests while the release ran", "", "| revision | requests | failed | share |", "|---|---|---|---|"]
-    for revision, sums in served.items():
-        name = f"{revision} (candidate)" if revision == row["revision"] else revision
-        lines.append(
-            f"| {name} | {count(sums['requests'])} | {count(sums['errors'])} | {share(sums['errors'], sums['requests'])} |"
-        )
-    harmed = served.get(row["revision"], {}).get("errors", 0)
-    if row["state"] in ("rolled_back", "superseded", "stuck"):
-        lines += ["", f"Harmed by the candidate: {count(harmed)} requests."]
+    lines = [
+        "## Requests while the release ran",
+        "",
+        "| revision | requests | failed | share | mean |",
+        "|---|---|---|---|---|",
+    ]
+    for arm in report.arms:
+        mean = f"{arm.mean_ms:.3g} ms" if arm.mean_ms is not None else "–"
+        lines.append(f"| {arm.revision} ({arm.role}) | {count(arm.requests)} | {count(arm.errors)} "
+                     f"| {share(arm.errors, arm.requests)} | {mean} |")  # fmt: skip
     return "\n".join(lines)
 
 
-def _checks(checks: list[Row]) -> str:
-    if not checks:
+def _checks(report: Report) -> str:
+    if not report.checks:
         return ""
-    lines = ["## Checks", "", "| moment | check | state | what it found | took |", "|---|---|---|---|---|"]
+    lines = ["## Checklist", "", "| moment | check | state | what it found | took |", "|---|---|---|---|---|"]
     lines += [
-        f"| {c['moment']} | {c['name']} | {c['state']} | {_cell(c['sentence'])} | {span(c['seconds'])} |"
-        for c in checks
+        f"| {c['moment']} | {cell(c['name'])} | {c['state']} | {cell(c['sentence'])} | {span(c['seconds'])} |"
+        for c in report.checks
     ]
     return "\n".join(lines)
 
 
-def _timeline(row: Row, events: list[Row]) -> str:
-    lines = ["## Timeline", ""]
-    for event in events:
-        lines.append(f"- +{span(max(0.0, event['at'] - row['asked_at']))} {event['text']}")
-    return "\n".join(lines)
+def _lessons(report: Report) -> str:
+    parts = _lists(report, (("What went well", report.went_well), ("What could be improved", report.could_improve)))
+    return f"## Lessons learned\n\n{parts}" if parts else ""
 
 
-def _evidence(evidence: list[Row]) -> str:
-    if not evidence:
+def _next_steps(report: Report) -> str:
+    parts = _lists(report, (("Action items", report.actions),))
+    watch = f"Monitoring: {report.monitoring}." if report.monitoring else ""
+    body = "\n\n".join(part for part in (parts, watch) if part)
+    return f"## Next steps\n\n{body}" if body else ""
+
+
+def _lists(report: Report, named: Iterable[tuple[str, Sequence[Note]]]) -> str:
+    return "\n\n".join(
+        f"{title}:\n\n" + "\n".join(f"- {one_line(line(note, report.asked_at))}" for note in notes)
+        for title, notes in named if notes
+    )  # fmt: skip
+
+
+def _commits(report: Report) -> str:
+    if not report.commits:
+        return ""
+    lines = ["## Commits", "", "| commit | author | what |", "|---|---|---|"]
+    return "\n".join(
+        lines + [f"| `{c['id'][:12]}` | {cell(c['author'])} | {cell(c['subject'])} |" for c in report.commits]
+    )
+
+
+def _evidence(report: Report) -> str:
+    if not report.evidence:
         return ""
     lines = ["## Evidence", "", "| what | SHA-256 | bytes |", "|---|---|---|"]
-    lines += [
-        f"| {e['name']} | `{e['digest'][:16]}…` | {count(e['size'])} |" for e in evidence if e["name"] != "report"
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        lines + [f"| {cell(e['name'])} | `{e['digest'][:16]}…` | {count(e['size'])} |" for e in report.evidence]
+    )
 
 
-def _way_back(row: Row) -> str:
-    plan = row["plan"] or {}
-    if not plan or row["state"] not in ("released", "baking"):
+def _way_back(report: Report) -> str:
+    return f"## How to go back\n\n`{report.how_back}`: {report.way_back}" if report.how_back else ""
+
+
+def _head(report: Report) -> str:
+    if not report.head:
         return ""
-    return f"## How to go back\n\n`penstock rollback {row['environment']}` — {plan.get('way_back', '')}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return (
+        f"## Audit log\n\nLine {report.head['line']}, `{report.head['head']}`, signed with key `{report.head['key'][:16]}…`. "
+        f"`penstock audit verify --head {report.head['line']}:{report.head['head']}` checks a log against this report."
+    )

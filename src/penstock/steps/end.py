@@ -9,9 +9,12 @@ from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
+from penstock.core.report import tell
 from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases, revisions
-from penstock.render import report
+from penstock.records.known import known
+from penstock.render.page import page
+from penstock.render.report import markdown
 from penstock.steps import orders
 from penstock.steps.world import World
 
@@ -61,7 +64,7 @@ def end(world: World, ending: Ending) -> Ending:
     )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
-    _write_report(world)
+    _write_report(world, readings)
     _prune(world)
     return ending
 
@@ -105,17 +108,18 @@ def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
     return sums
 
 
-def _write_report(world: World) -> None:
-    from penstock.records import events
-
-    row = world.row()
-    checks = world.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", world.release)
-    text = report.markdown(row, events.after(world.store, world.release, limit=5000), checks,
-                           evidence.of(world.store, world.release))  # fmt: skip
+def _write_report(world: World, readings: list[Reading] | None) -> None:
+    """The report as page, Markdown and data, beside the release's logs; the Markdown is evidence too."""
+    found = known(world.store, world.evidence, world.release, world.clock.now(), readings or ())
+    assert found is not None, "a release that ends has its record"
+    told = tell(found)
+    text = markdown(told)
     evidence.keep(world.store, world.evidence, world.clock.now(), world.release, "report", "text/markdown", text)
-    path = world.work / "report.md"
-    path.write_text(text)
-    path.chmod(0o600)
+    files = {"report.md": text, "report.html": page(told), "report.json": data.canonical(data.dump(told))}
+    for name, content in files.items():
+        path = world.work / name
+        path.write_text(content)
+        path.chmod(0o600)
 
 
 def _prune(world: World) -> None:

@@ -6,7 +6,7 @@ from penstock.core import data
 from penstock.core.ending import Ending, Over
 from penstock.core.finding import CheckRequest
 from penstock.core.plan import Plan
-from penstock.steps.check import environment_of
+from penstock.steps.check import environment_of, run
 from penstock.steps.world import World
 
 
@@ -22,7 +22,7 @@ def prepare(world: World, plan: Plan) -> bool:
     )  # fmt: skip
     world.record("prepare", "prepare")
     world.tell("prepare", "stage", "prepare")
-    outcome = world.checks["command"].run(request)
+    outcome = run(world, "command", request)
     if outcome.state != "passed":
         raise Over(Ending("rolled_back", "prepare", f"`prepare` {outcome.state}: {outcome.sentence}"))
     world.tell("prepare:done", "done", "prepared")

@@ -115,12 +115,26 @@ def lock(world: World) -> bool:
         ahead = _ahead(world)
         if ahead is None and _hold(world):
             releases.update(world.store, world.release, waiting="")
+            _count_waiting(world)
             return True
         if ahead is not None:
+            _begin_waiting(world)
             _say_waiting(world, ahead)
         if world.clock.monotonic() >= deadline:
             return False
         world.clock.sleep(LOCK_POLL_S)
+
+
+def _begin_waiting(world: World) -> None:
+    if "in_line_from" not in world.row()["facts"]:
+        releases.add_facts(world.store, world.release, in_line_from=world.clock.now())
+
+
+def _count_waiting(world: World) -> None:
+    """Time in line is nobody's work: the report tells it apart."""
+    since = world.row()["facts"].get("in_line_from")
+    if since is not None:
+        releases.add_facts(world.store, world.release, in_line_s=max(0.0, world.clock.now() - since))
 
 
 def confirm(world: World, plan: Plan) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Plan
 from penstock.core.target import Desired, Observed, Progress
@@ -43,13 +45,14 @@ def retire(world: World, plan: Plan) -> bool:
 def converge(world: World, desired: Desired, handle: str | None = None) -> Progress:
     """One call of the target. A refusal is progress of that name; an error says nothing of the effect: it is asked again."""
     try:
-        return world.target.converge(desired, handle)
+        progress = world.target.converge(desired, handle)
     except Refused as refused:
-        return Progress("refused", refused.what)
+        progress = Progress("refused", refused.what)
     except StateError:
         raise
     except PenstockError as error:
-        return Progress("working", f"the target could not be asked: {error.what}", 1.0)
+        progress = Progress("working", f"the target could not be asked: {error.what}", 1.0)
+    return replace(progress, reason=world.masked(progress.reason))
 
 
 def _drive(world: World, plan: Plan, desired: Desired) -> Progress:

@@ -46,5 +46,5 @@ def critical_lines(world: World, plan: Plan) -> tuple[str, str] | None:
             continue
         for line in piece.text.splitlines():
             if any(pattern.search(line) for pattern in patterns):
-                return "logs", f"{piece.name} says: {line.strip()[:200]}"
+                return "logs", f"{piece.name} says: {world.masked(line.strip())[:200]}"
     return None

@@ -26,6 +26,7 @@ LOGS_S = 2.0
 OUTLOOK_S = 10.0  # of watched traffic, before anything is foretold from it
 HOUR_S = 3600.0
 BAKE_SHARE = 0.2
+HOLE_S = 10.0  # a source that closes no second for longer has a hole: it was not watched meanwhile
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Watched:
 
     `position` is the last reading folded; `began` says when each era was first seen. `watched_s` counts this rung's
     watched time (of a bake: this hour's, with `base_s` before it), `waited_s` also the time in which readings were
-    missing.
+    missing. `closed` is how far the source had closed its seconds, and `open_s` the time since then.
     """
 
     move: Move
@@ -46,6 +47,8 @@ class Watched:
     base_s: float = 0.0
     source: str = ""
     waited_s: float = 0.0
+    closed: str = ""
+    open_s: float = 0.0
 
     @property
     def hour_is_over(self) -> bool:
@@ -97,7 +100,7 @@ def _next_hour(world: World, policy: Policy, plan: Plan) -> Watched:
     if baked is None:
         return _begin(world, policy, len(plan.rungs) - 1, None)
     before = data.load(Watched, baked)
-    return replace(before, base_s=before.base_s + before.watched_s, watched_s=0.0, waited_s=0.0)
+    return replace(before, base_s=before.base_s + before.watched_s, watched_s=0.0, waited_s=0.0, open_s=0.0)
 
 
 def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> Watched:
@@ -105,7 +108,7 @@ def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> W
         return Watched(
             Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", "")
         )
-    return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0)
+    return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0, open_s=0.0)
 
 
 def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide: Any, what: str) -> Watched:
@@ -113,11 +116,9 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
     last, shown = world.clock.monotonic(), -SHOW_S
     while True:
         world.beat()
-        seen = _fold(world, plan, policy, seen)
+        before, seen = seen.closed, _fold(world, plan, policy, seen)
         now = world.clock.monotonic()
-        passed = max(0.0, now - last)
-        watched_s = seen.watched_s + (0.0 if seen.source else passed)
-        seen = replace(seen, watched_s=watched_s, waited_s=seen.waited_s + passed)
+        seen = _timed(seen, max(0.0, now - last), moved=seen.closed != before or not seen.closed)
         last = now
         move, standing = decide(seen)
         seen = replace(seen, move=move)
@@ -135,19 +136,29 @@ def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     try:
         new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
+        seen = replace(seen, source="", closed=world.metrics.position())
     except PenstockError as error:
         return replace(seen, source=error.what)
     if not new:
-        return replace(seen, source="")
+        return seen
     began = dict(seen.began)
     for reading in new:
         began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
     stable = plan.stable.id if plan.stable and policy.compared else None
     settle_s = world.target.capabilities().settle_s
     found = verdict.windows(new, plan.candidate.id, stable, Eras(began, settle_s))
-    return replace(
-        seen, state=verdict.fold(policy, seen.state, found), position=new[-1].position, began=began, source=""
-    )
+    return replace(seen, state=verdict.fold(policy, seen.state, found), position=new[-1].position, began=began)
+
+
+def _timed(seen: Watched, passed: float, *, moved: bool) -> Watched:
+    """Time is watched once the source has closed its seconds; a hole is waited only, also when it is filled later."""
+    seen = replace(seen, waited_s=seen.waited_s + passed)
+    if seen.source:
+        return seen
+    open_s = seen.open_s + passed
+    if moved:
+        return replace(seen, watched_s=seen.watched_s + (open_s if open_s <= HOLE_S else 0.0), open_s=0.0)
+    return replace(seen, open_s=open_s, source=f"no second was closed for {open_s:.0f} s" if open_s > HOLE_S else "")
 
 
 def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move, dict[str, Any]]:
@@ -192,7 +203,7 @@ def _move_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Mo
 def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
     observed = world.observe()
     found = (trouble_of(plan, observed) or foreign_hand(plan, seen.rung, observed)) if observed else None
-    if found or seen.watched_s % LOGS_S > LOOK_S:  # logs are read every second or two, not at every look
+    if found or seen.waited_s % LOGS_S > LOOK_S:  # logs are read every second or two, not at every look
         return found
     return critical_lines(world, plan)
 

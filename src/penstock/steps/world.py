@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
-from penstock.core.masking import mask
+from penstock.core.masking import longest_spelling, mask
 from penstock.core.target import Artifact, Fence, Observed, Revision
 from penstock.errors import PenstockError, StateError
 from penstock.manifest import Environment
 from penstock.ports import Check, Clock, Metrics, Target
 from penstock.records import audit, events, releases
 from penstock.records.store import Row, Store
+
+T = TypeVar("T")
+LOG_LIMIT = 4 << 20
 
 
 class Builds(Protocol):
@@ -66,11 +69,13 @@ class World:
     def observe(self) -> Observed | None:
         """The truth from the platform; None when it cannot be asked now, which says nothing about the release."""
         try:
-            return self.target.observe()
+            seen = self.target.observe()
         except StateError:
             raise
         except PenstockError:
             return None
+        # What an instance answers to the health check is quoted, and is not ours.
+        return replace(seen, instances=tuple(replace(i, note=self.masked(i.note)) for i in seen.instances))
 
     def beat(self) -> None:
         """Somebody still watches; a heartbeat that is lost is one of many."""
@@ -103,14 +108,39 @@ class World:
 
     def tell(self, key: str, kind: str, text: str, **data: Any) -> None:
         """An event that people see; never a secret's value."""
-        text = mask(text, self.secrets.values())
-        events.tell(self.store, self.clock.now(), self.release, key, kind, text, data)
+        events.tell(self.store, self.clock.now(), self.release, key, kind, self.masked(text), self.masked(data))
 
     def record(self, key: str, what: str, **facts: Any) -> None:
-        """A line in the audit log, on disk before this returns; once for each key."""
+        """A line in the audit log, on disk before this returns; once for each key, and never a secret's value."""
         row = self.row()
         who = {"uid": row["uid"], "person": row["person"], "host": row["host"]}
         place = f"{row['service']}/{row['environment']}/{self.release}"
         audit.append(
-            self.audit_log, self.store, self.clock.now(), f"{self.release}:{key}", what, who, release=place, **facts
-        )
+            self.audit_log, self.store, self.clock.now(), f"{self.release}:{key}", what, who, release=place,
+            **self.masked(facts),
+        )  # fmt: skip
+
+    def masked(self, said: T) -> T:
+        """Text, or plain data with text in it, without the value of any secret of this release."""
+        found: Any = said
+        if isinstance(said, str):
+            found = mask(said, self.secrets.values())
+        elif isinstance(said, dict):
+            found = {key: self.masked(value) for key, value in said.items()}
+        elif isinstance(said, list | tuple):
+            found = [self.masked(value) for value in said]
+        return cast(T, found)
+
+    def settle(self, log: Path) -> None:
+        """Mask what a command wrote into its log, and keep the end of it. In place: it needs no space on a full disk."""
+        if not log.exists():
+            return
+        with log.open("r+b") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - LOG_LIMIT)
+            file.seek(start)
+            text = self.masked(file.read().decode("utf-8", "surrogateescape"))
+            if start:  # a value may have been cut in two: what may be the rest of one goes too
+                text = "[earlier output was cut]\n" + text[longest_spelling(self.secrets.values()) :]
+            file.seek(0)
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.truncate()

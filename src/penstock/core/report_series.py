@@ -1,0 +1,101 @@
+"""What a report draws: weight, errors, response times and evidence over time, thinned to what an eye can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from penstock.core.reading import Reading
+
+POINTS = 240  # so many columns are told apart on a page
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A move, drawn through every chart."""
+
+    at: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The same quantity on both arms; a point is (seconds since `Series.began`, value)."""
+
+    candidate: tuple[Point, ...] = ()
+    stable: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything over the same seconds. Errors are fractions of 1, times milliseconds, weight permille, odds to 1."""
+
+    began: float = 0.0
+    span_s: float = 0.0
+    requests: Arms = Arms()
+    errors: Arms = Arms()
+    mean_ms: Arms = Arms()
+    weight: tuple[Point, ...] = ()
+    odds: tuple[Point, ...] = ()
+    acceptance: tuple[Point, ...] = ()
+    odds_limit: float = 100.0
+    acceptance_limit: float = 20.0
+    marks: tuple[Mark, ...] = ()
+
+
+def series_of(
+    readings: Sequence[Reading], looks: Sequence[Mapping[str, Any]], marks: Sequence[Mark], candidate: str,
+    odds_limit: float, acceptance_limit: float,
+) -> Series:  # fmt: skip
+    """The series of a release; empty when nothing was measured."""
+    times = [r.start for r in readings] + [look["at"] for look in looks] + [mark.at for mark in marks]
+    if not times:
+        return Series()
+    began, span_s = min(times), max(times) - min(times)
+    width_s = max(1, ceil(span_s / POINTS))
+    arms = {
+        name: _columns([r for r in readings if (r.revision == candidate) == (name == "candidate")], began, width_s)
+        for name in ("candidate", "stable")
+    }
+
+    def both(value: str) -> Arms:
+        return Arms(*(tuple((at, column[value]) for at, column in arms[name]) for name in ("candidate", "stable")))
+
+    return Series(
+        began, span_s, both("rate"), both("errors"), both("mean_ms"),
+        tuple((look["at"] - began, float(look["weight_permille"])) for look in _thinned(looks, "weight_permille")),
+        tuple((look["at"] - began, float(look["odds"])) for look in _thinned(looks, "odds")),
+        tuple((look["at"] - began, float(look["acceptance"])) for look in _thinned(looks, "acceptance")),
+        odds_limit, acceptance_limit, tuple(Mark(m.at - began, m.kind, m.text) for m in marks),
+    )  # fmt: skip
+
+
+def _columns(readings: Sequence[Reading], began: float, width_s: int) -> list[tuple[float, dict[str, float]]]:
+    """Sums over columns of some seconds; a column without a request is not there."""
+    sums: dict[int, list[int]] = {}
+    for reading in readings:
+        column = sums.setdefault(int((reading.start - began) // width_s), [0, 0, 0])
+        column[0] += reading.requests
+        column[1] += reading.errors
+        column[2] += reading.duration_us
+    return [
+        (
+            (number + 0.5) * width_s,
+            {"rate": requests / width_s, "errors": errors / requests, "mean_ms": duration / requests / 1000},
+        )
+        for number, (requests, errors, duration) in sorted(sums.items())
+        if requests
+    ]
+
+
+def _thinned(looks: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """At most POINTS looks, of each group the one with the largest value: no peak is lost; the last is always there."""
+    size = max(1, ceil(len(looks) / POINTS))
+    groups = [looks[at : at + size] for at in range(0, len(looks), size)]
+    found = [max(group, key=lambda look: float(look[name])) for group in groups]
+    return found if not looks or found[-1] is looks[-1] else [*found, looks[-1]]
