@@ -209,7 +209,9 @@ def _issues(known: Known) -> tuple[Note, ...]:
         Note(f"check {c['name']} {c['state']}: {c['sentence']}", at=c["at"], kind="check")
         for c in known.checks if c["state"] not in _HARMLESS
     ]  # fmt: skip
-    found += [Note(e["text"], at=e["at"], kind=e["kind"]) for e in known.events if e["kind"] in ("back", "note")]
+    found += [
+        Note(e["text"], at=e["at"], kind=e["kind"]) for e in known.events if e["kind"] == "note" or e["key"] == "back"
+    ]
     found += [_note(n) for n in known.notes if n["kind"] in ("issue", "user-report")]
     return tuple(sorted(found, key=lambda note: note.at or 0.0))
 
@@ -236,7 +238,11 @@ def _actions(known: Known) -> tuple[Note, ...]:
     row, found = known.row, []
     if row["state"] == "rolled_back":
         kept = [e["name"] for e in known.evidence if e["name"].startswith("testimony/")]
-        where = f"; its logs and last answers are kept as evidence ({len(kept)} files)" if kept else ""
+        where = (
+            f"; its logs and last answers are kept as evidence ({len(kept)} {'file' if len(kept) == 1 else 'files'})"
+            if kept
+            else ""
+        )
         found.append(Note(f"find out why {row['revision']} was rolled back, and release a commit that mends it{where}"))
     if row["state"] == "stuck":
         found.append(Note(row["sentence"]))
@@ -298,11 +304,7 @@ def _how_back(row: Row, plan: Row) -> str:
 
 
 def _series(known: Known) -> Series:
-    marks = [
-        Mark(e["at"], "back" if e["kind"] == "back" else "promoted" if e["key"] == "promoted" else "shift", _mark(e))
-        for e in known.events
-        if (e["key"].startswith("shift:") and e["data"].get("weight_permille")) or e["key"] in ("promoted", "back")
-    ]  # fmt: skip
+    marks = [mark for mark in map(_mark, known.events) if mark]
     facts = known.row["facts"]
     live = facts.get("live", {})
     return series_of(
@@ -311,7 +313,11 @@ def _series(known: Known) -> Series:
     )  # fmt: skip
 
 
-def _mark(event: Row) -> str:
-    if event["kind"] == "back":
-        return "going back"
-    return "promoted" if event["key"] == "promoted" else str(event["text"])
+def _mark(event: Row) -> Mark | None:
+    """The moves among the events: every shift of traffic, promotion, and the end of going back."""
+    key, weight = event["key"], event["data"].get("weight_permille")
+    if key.startswith("shifted:") and weight:
+        return Mark(event["at"], "shift", str(event["text"]), weight)
+    if key == "promoted":
+        return Mark(event["at"], "promoted", "promoted", 1000)
+    return Mark(event["at"], "back", str(event["text"]), 0) if key == "back:done" else None

@@ -16,11 +16,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Mark:
-    """A move, drawn through every chart."""
+    """A move, drawn through every chart; `weight` in permille, where it set one."""
 
     at: float
     kind: str
     text: str
+    weight: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,17 @@ def series_of(
 
     return Series(
         began, span_s, both("rate"), both("errors"), both("mean_ms"),
-        tuple((look["at"] - began, float(look["weight_permille"])) for look in _thinned(looks, "weight_permille")),
+        _weight(marks, began, began + span_s),
         tuple((look["at"] - began, float(look["odds"])) for look in _thinned(looks, "odds")),
         tuple((look["at"] - began, float(look["acceptance"])) for look in _thinned(looks, "acceptance")),
-        odds_limit, acceptance_limit, tuple(Mark(m.at - began, m.kind, m.text) for m in marks),
+        odds_limit, acceptance_limit, tuple(Mark(m.at - began, m.kind, m.text, m.weight) for m in marks),
     )  # fmt: skip
+
+
+def _weight(marks: Sequence[Mark], began: float, ended: float) -> tuple[Point, ...]:
+    """The candidate's share: what every move set, until the next one."""
+    moves = [(mark.at - began, float(mark.weight)) for mark in marks if mark.weight is not None]
+    return ((0.0, 0.0), *moves, (ended - began, moves[-1][1])) if moves else ()
 
 
 def _columns(readings: Sequence[Reading], began: float, width_s: int) -> list[tuple[float, dict[str, float]]]:

@@ -58,7 +58,7 @@ def _evidence_words(series: Series) -> str:
     return (
         f"The odds against the candidate being healthy, on a scale of tens. At {odds(series.odds_limit)} it is sent back: "
         f"a healthy candidate's line gets there in at most 1 of {series.odds_limit:,.0f} releases, however long one looks. "
-        f"The thin line is the evidence for it; at {odds(series.acceptance_limit)} it is accepted."
+        f"The dashed line is the evidence for it; at {odds(series.acceptance_limit)} it is accepted."
     )
 
 
@@ -69,7 +69,7 @@ def _evidence(series: Series) -> str:
     def place(value: float) -> float:
         return (min(top, max(low, log10(max(value, 1e-9)))) - low) / (top - low)
 
-    ticks = [(10.0**n, f"{10**n:,} to 1" if n >= 0 else "") for n in range(0, int(top) + 1, max(1, int(top) // 4))]
+    ticks = [(10.0**n, f"{10**n:,}") for n in range(0, int(top) + 1, max(1, int(top) // 4))]
     lines = [Line(series.acceptance, "stable", "for it"), Line(series.odds, "candidate", "against it")]
     limits = [(series.odds_limit, "limit", f"sent back at {odds(series.odds_limit)}")]
     return _svg("Evidence", series, lines, Axis(place, ticks), limits)

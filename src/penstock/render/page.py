@@ -26,7 +26,8 @@ p{margin:.4em 0}.lead{font-size:1.05rem}.soft,figcaption{color:var(--soft)}
 .good{color:var(--good)}.bad{color:var(--bad)}.wait{color:var(--wait)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}
-th{font-weight:600}thead th{color:var(--soft)}td.n,th.n{text-align:right}
+th{font-weight:600}
+td:first-child,td.n{white-space:nowrap;overflow-wrap:normal}thead th{color:var(--soft)}td.n,th.n{text-align:right}
 dl{display:grid;grid-template-columns:minmax(9em,14em) 1fr;gap:.15em 1.2em;margin:1em 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:1em 0;break-inside:avoid}svg{width:100%;height:auto;background:var(--card);border-radius:6px}
@@ -38,7 +39,7 @@ ul{padding-left:1.2em;margin:.3em 0}li{margin:.15em 0;overflow-wrap:anywhere}
 .mark.back{stroke:var(--bad);stroke-width:2}
 .mark.promoted{stroke:var(--good);stroke-width:2}
 line.limit{stroke:var(--bad)}text.limit{fill:var(--bad)}
-@media(max-width:520px){dl{grid-template-columns:1fr}dt{margin-top:.5em}}
+@media(max-width:520px){td:first-child{white-space:normal}figure{overflow-x:auto}svg{min-width:600px}dl{grid-template-columns:1fr}dt{margin-top:.5em}}
 @media print{main{max-width:none;padding:0}body{font-size:11pt}h2{break-after:avoid}tr,li{break-inside:avoid}}
 """
 
@@ -93,7 +94,7 @@ def _charts(report: Report) -> str:
     if not found:
         return ""
     figures = "".join(
-        f"<figure><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>"
+        f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>'
         for title, words, svg in found
     )
     return f"<section><h2>What happened</h2>{figures}</section>"
