@@ -95,6 +95,18 @@ def restart(desk: Desk, service: str, environment: str) -> int:
     return order_again(desk, "restart", service, environment, found)
 
 
+def drill(desk: Desk, service: str, environment: str) -> int:
+    """Order a rehearsal: what serves is released against itself, and taken back before it has everything."""
+    from penstock.orders import order_again
+
+    env = _environment(desk.store, service, environment)
+    found = revisions.get(desk.store, service, environment, env["stable"] or "")
+    if found is None:
+        raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
+                        "a drill rehearses taking a release back to what serves", "penstock release")  # fmt: skip
+    return order_again(desk, "drill", service, environment, found)
+
+
 def order(
     desk: Desk, verb: str, service: str, environment: str | None = None, release: int | None = None, reason: str = ""
 ) -> str:

@@ -39,17 +39,17 @@ def order_release(
 
 
 def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False) -> int:
-    """A rollback to a revision that is kept, or a restart of it: placed anew under a number of its own."""
+    """A rollback to a revision that is kept, or a restart or drill of it, placed anew; under a number of its own."""
     forge = GitForge(desk.state.repository(service))
     environment = environment_named(manifest_at(forge, found["commit_id"]), name)
     if found["artifact"] and not Path(found["artifact"]).exists():
         raise UserError("artifact-gone", f"the artifact of {found['id']} is not there any more", found["artifact"],
                         next=f"release it anew: penstock release {found['commit_id'][:12]} --to {name} --older")  # fmt: skip
-    options: dict[str, Any] = {"of": found["id"], "again": kind == "restart", "secrets": found["data"]["secrets"]}
+    options: dict[str, Any] = {"of": found["id"], "again": kind != "rollback", "secrets": found["data"]["secrets"]}
     number = _write(desk, service, environment, kind, found["id"], found["commit_id"], options)
     if fresh_secrets:
         options |= {**_resolve_secrets(desk, service, environment, number), "fresh": True}
-    if kind == "restart":
+    if kind != "rollback":
         options["suffix"] = f".{number}"
     _seal(desk, number, options, supersede=kind == "rollback")
     return number

@@ -11,7 +11,7 @@ from penstock.core.rollout import Place
 from penstock.orders import environment_named
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
-from penstock.records import revisions
+from penstock.records import releases, revisions
 from penstock.worlds import at_boot, manifest_at, target_of
 
 
@@ -35,5 +35,6 @@ def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool
         Facts(
             0, "release", manifest.service, candidate, observed, target.capabilities(), places, stable,
             older=is_older, again=again, may_be_older=older, at_boot=at_boot(desk.state),
+            rehearsed=releases.rehearsed(desk.store, manifest.service, name),
         ),
     )  # fmt: skip

@@ -25,10 +25,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "check": {
         "command": "penstock.checks.command:CommandCheck",
+        "drill": "penstock.checks.drill:DrillCheck",
         "http": "penstock.checks.http:HttpCheck",
     },
     "check.section": {
         "command": "penstock.checks.command:CommandSection",
+        "drill": "penstock.checks.drill:DrillSection",
         "http": "penstock.checks.http:HttpSection",
     },
 }

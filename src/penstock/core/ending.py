@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking"]
+State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking", "drilled"]
 
 EXIT_CODES: dict[str, int] = {
-    "released": 0, "baking": 0, "blocked": 3, "aborted": 3, "superseded": 3, "rolled_back": 4, "stuck": 5,
+    "released": 0, "baking": 0, "drilled": 0, "blocked": 3, "aborted": 3, "superseded": 3, "rolled_back": 4, "stuck": 5,
 }  # fmt: skip
 NOT_OVER = 6
 

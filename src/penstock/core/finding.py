@@ -21,6 +21,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class History:
+    """What happened here before. `drilled_ago_s` None: the rollback was never rehearsed; `served`: something ran."""
+
+    served: bool = False
+    drilled_ago_s: float | None = None
+    drill_took_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class CheckRequest:
     """Everything a check may know.
 
@@ -38,6 +47,7 @@ class CheckRequest:
     reach: Reach | None = None
     key: str = ""
     log_file: str = ""
+    history: History = History()
 
 
 @dataclass(frozen=True)

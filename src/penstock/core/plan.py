@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from penstock.core import data
@@ -11,13 +12,25 @@ from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
+from penstock.manifest.rollout import Increment, Rollout
 
 FORMAT = 1
+DRILL_STEP_S = 10.0
+
+# What was released here once has passed what comes before a release: going back to it is not held up by that again.
+_MOMENTS: dict[str, tuple[str, ...]] = {
+    "release": ("revision", "before", "candidate", "promoted"),
+    "rollback": ("candidate", "promoted"),
+    "restart": ("candidate", "promoted"),
+    "drill": ("candidate",),
+}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What was seen when a plan was drawn. `older`: the candidate's commit is an ancestor of what runs."""
+    """What was seen when a plan was drawn. `older`: the candidate's commit is an ancestor of what runs. `rehearsed`: when
+    the last drill ended (seconds since the epoch), and how many seconds going back took.
+    """
 
     release: int
     kind: str
@@ -32,6 +45,7 @@ class Facts:
     may_be_older: bool = False
     at_boot: bool = False
     floor_broken_by: str = ""
+    rehearsed: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +158,9 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     """The plan of a release; raises UserError `strategy` when the platform cannot carry what the manifest asks."""
     strategy = _strategy(environment, facts)
     rollout = environment.rollout
-    if facts.kind != "release":
+    if facts.kind == "drill":
+        rollout = rehearsal(rollout)
+    elif facts.kind != "release":
         rollout = rollout.model_copy(update={"strategy": "all_at_once"})
     stable = facts.stable.id if facts.stable else None
     standing = _standing(facts)
@@ -154,8 +170,9 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     rungs = ladder(rollout, facts.places, beside, facts.candidate.id, facts.capabilities, standing)
     watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
     checks: dict[str, tuple[str, ...]] = {
-        moment: tuple(entries) for moment, entries in environment.checklist.items() if entries
-    }
+        moment: tuple(entries)
+        for moment, entries in environment.checklist.items() if entries and moment in _MOMENTS[facts.kind]
+    }  # fmt: skip
     plan = Plan(
         facts.release,
         facts.kind,
@@ -204,7 +221,26 @@ def _strategy(environment: Environment, facts: Facts) -> str:
             reason,
             f"use one of: {', '.join(able)}",
         )
+    if facts.kind == "drill":
+        return _rehearsable(environment, facts)
     return "all_at_once" if facts.stable is None or facts.kind != "release" else asked
+
+
+def _rehearsable(environment: Environment, facts: Facts) -> str:
+    """A drill goes through a canary, whatever the manifest asks of releases: only a split can be taken back half-way."""
+    reason = strategies(facts.capabilities)["canary"]
+    if reason or facts.stable is None:
+        raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name,
+                        reason or "nothing serves there", "release something there first" if not reason else "")  # fmt: skip
+    return "canary"
+
+
+def rehearsal(rollout: Rollout) -> Rollout:
+    """The increments of a drill: the manifest's own weights, none of them for longer than it takes to see requests."""
+    asked = rollout.increments if rollout.strategy == "canary" else ()
+    steps = [step.model_copy(update={"duration_s": min(step.duration_s, DRILL_STEP_S)}) for step in asked]
+    soak = Increment(weight_permille=500, duration_s=DRILL_STEP_S, may_leave_early=False)
+    return rollout.model_copy(update={"strategy": "canary", "increments": tuple(steps) or (soak,)})
 
 
 def _standing(facts: Facts) -> dict[str, Place]:
@@ -282,7 +318,7 @@ def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, 
         risks.append("a rollback does not undo `prepare`")
     if facts.stable is None:
         risks.append("first release here: there is nothing to go back to; a failure takes it away again")
-    if strategy == "canary":
+    if strategy == "canary" and facts.kind == "release":
         hold_s = environment.verdict.undecided.hold_s
         risks.append(
             f"without enough requests nothing is decided: {hold_s:.0f} s after the last increment it is"
@@ -303,7 +339,16 @@ def _way_back(plan: Plan, facts: Facts) -> str:
         "replace": "its instances are started first, then traffic moves",
         "reapply": "what ran before is applied again",
     }[facts.capabilities.way_back if plan.strategy != "rolling" else "replace"]
-    return f"to {plan.stable.id}: {how}; at most {plan.bounds['rollback_within_s']:.0f} s, else a person is asked"
+    limit = f"at most {plan.bounds['rollback_within_s']:.0f} s, else a person is asked"
+    return f"to {plan.stable.id}: {how}; {limit}; {_practised(plan, facts)}"
+
+
+def _practised(plan: Plan, facts: Facts) -> str:
+    """By date, not by age: a plan drawn again tomorrow is still the same plan."""
+    if facts.rehearsed is None:
+        return f"never rehearsed (`penstock drill --to {plan.environment}`)"
+    at, took_s = facts.rehearsed
+    return f"last rehearsed on {datetime.fromtimestamp(at, UTC):%Y-%m-%d}, took {took_s:.1f} s"
 
 
 def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:

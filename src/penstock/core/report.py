@@ -23,6 +23,7 @@ HEADLINES = {
     "rolled_back": "was rolled back in {where}",
     "superseded": "gave way to a newer release in {where}",
     "stuck": "needs a person in {where}",
+    "drilled": "rehearsed its rollback in {where}",
 }
 _HARMLESS = ("passed", "skipped", "waived")
 _WENT_BACK = ("rolled_back", "superseded", "stuck")
@@ -198,7 +199,7 @@ def _arms(row: Row) -> tuple[Arm, ...]:
 
 
 def _harmed(row: Row, arms: Iterable[Arm]) -> int | None:
-    if row["state"] not in _WENT_BACK:
+    if row["state"] not in (*_WENT_BACK, "drilled"):
         return None
     return sum(arm.errors for arm in arms if arm.role == "candidate")
 
@@ -222,6 +223,13 @@ def _well(known: Known, arms: Sequence[Arm]) -> tuple[Note, ...]:
     if passed and len(passed) == len(known.checks):
         found.append(Note(f"all {len(passed)} checks passed" if len(passed) > 1 else "its check passed"))
     back_s = row["facts"].get("back_s")
+    if row["state"] == "drilled" and back_s is not None:
+        failed = sum(arm.errors for arm in arms)
+        total = sum(arm.requests for arm in arms)
+        cost = f"{failed:,} of {total:,} requests failed" if total else "there was no traffic to fail"
+        found.append(
+            Note(f"the rollback works: nothing reached the candidate {back_s:.1f} s after the word; {cost} meanwhile")
+        )
     if row["state"] == "rolled_back" and back_s is not None:
         found.append(Note(f"it was found and taken back by itself; nothing reached the candidate {back_s:.1f} s later"))
     quiet = [arm for arm in arms if arm.requests and not arm.errors]

@@ -116,10 +116,13 @@ def alone(places: Mapping[str, Place], revision: str) -> dict[str, UnitDesire]:
     }
 
 
-def next_move(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: float) -> Move:
+def next_move(
+    rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: float, *, rehearsed: bool = False
+) -> Move:
     """The next move. Orders and trouble come first, then the verdict, then the time that a rung asks for.
 
-    `then` is what happens when the last rung's evidence is still undecided after `hold_s` more seconds.
+    `then` is what happens when the last rung's evidence is still undecided after `hold_s` more seconds. `rehearsed`: it
+    is a drill, which goes back from the last rung before 100 % whatever the evidence says.
     """
     if standing.order:
         return Move("abort", standing.order[1], cause=standing.order[0])
@@ -131,6 +134,8 @@ def next_move(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: fl
         return Move(
             "hold", f"{standing.held} asked to hold; `penstock promote` or `penstock abort` ends it", standing.rung
         )
+    if rehearsed and standing.rung == len(rungs) - 2 and standing.watched_s >= rungs[standing.rung].duration_s:
+        return Move("abort", "the drill goes back, as rehearsed", cause="drill")
     if standing.hurried:
         return _on(rungs, standing, f"{standing.hurried} asked to go on to 100 %", to=len(rungs) - 1)
     return _by_evidence(rungs, standing, then, hold_s)

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.records.store import Row, Store
 
 RUNNING = ("planned", "waiting", "rolling_out")
-ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck")
+ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "drilled")
 
 
 def create(store: Store, now: float, **fields: Any) -> int:
@@ -71,6 +71,21 @@ def last(store: Store, service: str, environment: str) -> Row | None:
         environment,
     )
     return _read(row) if row else None
+
+
+def last_drill(store: Store, service: str, environment: str) -> Row | None:
+    """The newest drill of an environment that went back as it should."""
+    row = store.row(
+        "SELECT * FROM releases WHERE service = ? AND environment = ? AND kind = 'drill' AND state = 'drilled'"
+        " ORDER BY number DESC LIMIT 1", service, environment,
+    )  # fmt: skip
+    return _read(row) if row else None
+
+
+def rehearsed(store: Store, service: str, environment: str) -> tuple[float, float] | None:
+    """When the last drill ended, and how many seconds going back took; None before the first."""
+    drill = last_drill(store, service, environment)
+    return (drill["ended_at"], drill["facts"].get("back_s", 0.0)) if drill else None
 
 
 def history(store: Store, service: str, environment: str | None = None, limit: int = 20) -> list[Row]:

@@ -91,7 +91,7 @@ def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified
     if unverified:
         sentence += f"; but it fails the same checks: {'; '.join(unverified)}"
     releases.add_facts(world.store, world.release, back_s=back.took_s, verified=not unverified)
-    state = "superseded" if ending.cause == "superseded" else "rolled_back"
+    state = {"superseded": "superseded", "drill": "drilled"}.get(ending.cause, "rolled_back")
     return Ending(state, ending.cause, sentence)  # type: ignore[arg-type]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from penstock.core import data
 from penstock.core.ending import Ending, Over
-from penstock.core.finding import CheckRequest, Outcome
+from penstock.core.finding import CheckRequest, History, Outcome
 from penstock.core.masking import concealed, mask, too_short
 from penstock.core.plan import Plan
 from penstock.core.target import Reach, Revision
-from penstock.records import evidence
+from penstock.errors import PenstockError, StateError
+from penstock.records import environments, evidence, releases
 from penstock.steps import orders
 from penstock.steps.world import World
 
@@ -48,7 +49,13 @@ def verify(world: World, plan: Plan) -> tuple[str, ...]:
         return ()
     failed = []
     for name in plan.checks.get("candidate", ()):
-        outcome = ask(world, plan.stable, "verified", name, _reach(world, plan, plan.stable))
+        try:
+            outcome = ask(world, plan.stable, "verified", name, _reach(world, plan, plan.stable))
+        except StateError:
+            raise
+        except PenstockError as error:  # it could not be asked: that does not break off the way back
+            failed.append(f"`{name}` errored: {error.what}")
+            continue
         if outcome.state not in ("passed", "skipped", "waived"):
             failed.append(f"`{name}` {outcome.state}: {outcome.sentence}")
     return tuple(failed)
@@ -62,12 +69,23 @@ def ask(world: World, revision: Revision, moment: str, name: str, reach: Reach |
         name, "candidate" if moment == "verified" else moment, section, str(world.builds.checkout(revision)),  # type: ignore[arg-type]
         env=environment_of(world, revision, moment, name), secrets=_visible(world, section), reach=reach,
         key=f"penstock-{world.release}-{moment}-{name}", log_file=str(world.work / f"{moment}-{name}.log"),
+        history=_history(world),
     )  # fmt: skip
     world.tell(f"check:{moment}:{name}:began", "check", f"{moment}: {name}", name=name, moment=moment, state="running")
     began = world.clock.monotonic()
     outcome = run(world, entry.kind, request)
     _remember(world, moment, name, outcome, world.clock.monotonic() - began)
     return outcome
+
+
+def _history(world: World) -> History:
+    row = world.row()
+    env = environments.get(world.store, row["service"], row["environment"])
+    drill = releases.last_drill(world.store, row["service"], row["environment"])
+    return History(
+        bool(env and env["stable"]), max(0.0, world.clock.now() - drill["ended_at"]) if drill else None,
+        drill["facts"].get("back_s", 0.0) if drill else 0.0,
+    )  # fmt: skip
 
 
 def run(world: World, kind: str, request: CheckRequest) -> Outcome:

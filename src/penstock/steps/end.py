@@ -16,6 +16,7 @@ from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
 from penstock.steps import orders
+from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
 
 OPEN_S = 1.5
@@ -24,6 +25,8 @@ OPEN_S = 1.5
 def promote(world: World, plan: Plan) -> bool:
     """The candidate is what serves; from here on the release counts as released."""
     row = world.row()
+    if row["promoted_at"] is None:  # what went back meanwhile is not what serves
+        stop_if_told(world, plan, world.observe())
     now = world.clock.now()
     world.record("promoted", "promoted", revision=plan.candidate.id)
     environments.promote(world.store, row["service"], row["environment"], plan.candidate.id, now)
@@ -44,7 +47,6 @@ def judge_ending(world: World, plan: Plan) -> Ending:
 def end(world: World, ending: Ending) -> Ending:
     """Record the end; a baking release frees the environment and stays open."""
     row = world.row()
-    now = world.clock.now()
     ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
     readings = _count(world, patiently=ending.state != "baking")
@@ -54,6 +56,7 @@ def end(world: World, ending: Ending) -> Ending:
     world.record(
         f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence, readings=kept
     )
+    now = world.clock.now()
     over = {} if ending.state == "baking" else {"ended_at": now}
     releases.update(
         world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",

@@ -58,7 +58,7 @@ def converge(world: World, desired: Desired, handle: str | None = None) -> Progr
 def _drive(world: World, plan: Plan, desired: Desired) -> Progress:
     deadline = world.clock.monotonic() + STEP_S
     while True:
-        _stop_if_told(world, plan, world.observe())
+        stop_if_told(world, plan, world.observe())
         world.beat()
         progress = converge(world, desired)
         if progress.state == "refused":
@@ -77,7 +77,8 @@ def _is_late(world: World, plan: Plan, rung: int) -> bool:
     return world.clock.now() - float(began) > plan.start_within_s + 60
 
 
-def _stop_if_told(world: World, plan: Plan, observed: Observed | None) -> None:
+def stop_if_told(world: World, plan: Plan, observed: Observed | None) -> None:
+    """Raise Over when the release goes no further: by an earlier worker's mark, by order, or for what is seen there."""
     if why := world.marked():
         raise Over(Ending("rolled_back", "journal", f"an earlier worker went back: {why}"))
     asked = orders.read(world)

@@ -170,7 +170,8 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
         trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source, held=asked.held,
         hurried=asked.hurried, waited_s=seen.waited_s,
     )  # fmt: skip
-    move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"])
+    move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
+                     rehearsed=plan.kind == "drill")  # fmt: skip
     names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried")
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
@@ -222,6 +223,7 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
         "move": seen.move.reason,
         "watched_s": round(seen.watched_s, 1),
         "dropped": said.dropped,
+        "source": seen.source,
     }
     releases.add_facts(world.store, world.release, live=live)
     waiting = seen.move.reason if seen.move.kind == "hold" else ""

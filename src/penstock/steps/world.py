@@ -20,6 +20,9 @@ T = TypeVar("T")
 LOG_LIMIT = 4 << 20
 
 
+MARK_BYTES = 4096
+
+
 class Builds(Protocol):
     """Makes the artifact of this release's commit, once."""
 
@@ -89,11 +92,15 @@ class World:
     def set_mark_aside(self) -> None:
         """Space on disk for a word that can be left even when the disk is full."""
         path = self.work / "mark"
-        if not path.exists():
+        if path.exists() and path.stat().st_size == MARK_BYTES:  # less was cut short by a full disk
+            return
+        try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-                file.write(b"\0" * 4096)
+                file.write(b"\0" * MARK_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
+        except OSError as error:
+            raise StateError("mark", f"no space can be set aside: {error.strerror}", str(path)) from error
 
     def marked(self) -> str:
         """Why an earlier worker broke off this release and went back; empty when none did."""
