@@ -1,0 +1,74 @@
+"""What the documents tell a reader to do works as it is printed, in an empty folder with an empty home."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.documents import Command, File, missing, steps
+from tests.site import free_port
+
+DOCS = Path(__file__).parents[2] / "docs"
+FOLLOWED = ["tutorial.md"]
+WITHIN_S = 120
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder, and the environment of somebody who has just installed Penstock."""
+    home, place = tmp_path / "home", tmp_path / "place"
+    home.mkdir()
+    place.mkdir()
+    env = {
+        "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
+        "PENSTOCK_STATE": str(home / "state"), "PENSTOCK_RUNTIME": str(tmp_path / "run"),
+        "GIT_AUTHOR_NAME": "Ana", "GIT_AUTHOR_EMAIL": "ana@example.org", "GIT_COMMITTER_NAME": "Ana",
+        "GIT_COMMITTER_EMAIL": "ana@example.org",
+    }  # fmt: skip
+    yield place, env
+    subprocess.run(["penstock", "down", "production", "--yes"], cwd=place, env=env, capture_output=True, check=False)
+    for line in Path("/proc").glob("[0-9]*/environ"):
+        _end(line, str(tmp_path))
+
+
+def _end(environ: Path, mark: str) -> None:
+    """What a document started in the background ends with it."""
+    try:
+        if mark.encode() in environ.read_bytes() and int(environ.parent.name) != os.getpid():
+            os.kill(int(environ.parent.name), signal.SIGTERM)
+    except (OSError, ValueError):
+        return
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_document_can_be_followed(name: str, reader: tuple[Path, dict[str, str]]) -> None:
+    """Every file is written, every command is run, and what the document shows is what comes out."""
+    place, env = reader
+    port = str(free_port())
+    for step in steps((DOCS / name).read_text().replace("8080", port)):
+        if isinstance(step, File):
+            (place / step.name).parent.mkdir(parents=True, exist_ok=True)
+            (place / step.name).write_text(step.text)
+        else:
+            _follow(step, place, env)
+
+
+def _follow(step: Command, place: Path, env: dict[str, str]) -> None:
+    if step.line.startswith("pip install"):
+        return  # the reader of a test has it already
+    said = place.parent / "said.txt"
+    with said.open("wb") as output:
+        done = subprocess.run(
+            ["/bin/bash", "-c", step.line], cwd=place, env=env, stdout=output, stderr=subprocess.STDOUT, timeout=WITHIN_S,
+            check=False,
+        )  # fmt: skip
+    text = said.read_text(errors="replace")
+    assert 0 == done.returncode or "exit code" in step.line, f"$ {step.line}\n{text}"
+    assert [] == missing(step.shown, text), f"$ {step.line}\n{text}"
