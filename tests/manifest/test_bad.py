@@ -14,6 +14,63 @@ FOLDER = Path(__file__).parent / "bad"
 LINE = "\n----------\n"
 
 TABLE: dict[str, list[tuple[str, int, int, str]]] = {
+    "kinds": [
+        ("shape", 3, 9, "python"),
+        ("shape", 6, 26, "one of: command or http"),
+        ("shape", 6, 61, "one of: command or http"),
+        ("missing-key", 8, 16, "target: {is: local, ...}"),
+        ("shape", 8, 54, "all_at_once"),
+        ("missing-key", 9, 13, "target: {is: local, ...}"),
+        ("shape", 9, 39, "keys and values below it, or in {...}"),
+    ],
+    "alias-bomb": [
+        ("twice", 3, 1, "shop: {run: ...} below `units`"),
+        ("anchor", 6, 13, "the value itself, or quotes around it where the & belongs to it"),
+        ("anchor", 7, 10, "the value itself, or quotes around it where the & belongs to it"),
+        ("shape", 7, 10, "secrets: {TOKEN: file:/etc/shop/token}"),
+        ("alias", 7, 14, '"*a"'),
+        ("alias", 7, 18, '"*a"'),
+        ("shape", 8, 8, "units: {web: {run: ...}}"),
+        ("alias", 8, 9, '"*b"'),
+        ("alias", 8, 13, '"*b"'),
+    ],
+    "check-without-command": [
+        ("missing-key", 6, 5, "tests: a command in one line"),
+        ("missing-key", 7, 5, "run: and the words of a command"),
+        ("value", 8, 18, "the words of a command"),
+        ("shape", 9, 15, "licences: a command in one line"),
+        ("missing-key", 11, 5, "home: a command in one line"),
+    ],
+    "conflict": [
+        ("conflict", 4, 1, "one of the two sides, or both together, without the lines of <<<<<<<, ======= and >>>>>>>"),
+    ],
+    "durations": [
+        ("value", 4, 7, "30s, 5m or 1h30m"),
+        ("value", 5, 13, "30s, 5m or 1h30m"),
+        ("value", 6, 18, "30s, 5m or 1h30m"),
+        ("value", 7, 17, "30s, 5m or 1h30m"),
+        ("value", 7, 28, "30s, 5m or 1h30m"),
+        ("value", 8, 25, "30s, 5m or 1h30m"),
+        ("value", 8, 43, "30s, 5m or 1h30m"),
+    ],
+    "like-circle": [
+        ("like-circle", 6, 13, "one environment without `like`"),
+        ("like-circle", 9, 17, "one environment without `like`"),
+    ],
+    "list-at-the-top": [
+        ("shape", 1, 1, "penstock: 1"),
+    ],
+    "norway": [
+        ("not-yet", 4, 29, "none, or leave the key out: a unit takes traffic"),
+        ("value", 5, 19, "false"),
+        ("value", 7, 61, "true"),
+        ("value", 9, 22, "30s, 5m or 1h30m"),
+    ],
+    "weights": [
+        ("value", 5, 80, "[5% for 30m, 25% for 30m, 50% for 30m]"),
+        ("value", 6, 95, "5% or 0.1%"),
+        ("value", 7, 96, "a share between 0.1% and 99.9%, and a time above 0s"),
+    ],
     "alias-glob": [
         ("alias", 4, 19, '"**/*.sql"'),
     ],
@@ -175,7 +232,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("value", 4, 15, "/health"),
         ("value", 4, 30, "30s, 5m or 1h30m"),
         ("value", 4, 50, "a number such as 3"),
-        ("value", 4, 63, "true or false"),
+        ("value", 4, 63, "true"),
         ("range", 4, 83, "at least 1"),
         ("value", 5, 7, "30s, 5m or 1h30m"),
         ("range", 6, 13, "at least 5s"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from penstock import api
+from penstock.cli.completion import environments, services
 from penstock.cli.place import environment_here, service_here
 
 
 @click.command("down")
-@click.argument("environment", required=False)
-@click.option("--service", help="The service; else the one of this checkout.")
+@click.argument("environment", required=False, shell_complete=environments)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(environment: str | None, service: str | None, yes: bool) -> None:
     """Drain and stop every instance of an environment, and its Envoy. Revisions and data stay."""

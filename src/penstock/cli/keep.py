@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from penstock import api
+from penstock.cli.completion import environments, services
 from penstock.cli.place import environment_here, service_here
 
 
 @click.command("keep")
-@click.argument("environment", required=False)
-@click.option("--service", help="The service; else the one of this checkout.")
+@click.argument("environment", required=False, shell_complete=environments)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 def command(environment: str | None, service: str | None) -> None:
     """Own Envoy and the instances of a local environment, in the foreground. Started on demand; one per environment."""
     from penstock.providers.local.keeper import keep

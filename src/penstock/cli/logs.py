@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import click
 
 from penstock import api
+from penstock.cli.completion import environments, services
 from penstock.cli.place import environment_here, service_here
-from penstock.errors import UsageError
+from penstock.core.masking import mask
+from penstock.errors import StateError, UsageError
 
 
 @click.command("logs")
-@click.argument("environment", required=False)
-@click.option("--service", help="The service; else the one of this checkout.")
+@click.argument("environment", required=False, shell_complete=environments)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 @click.option("--instance", help="Only instances whose name begins so (UNIT or UNIT-REVISION).")
 @click.option(
     "-n", "--lines", default=50, show_default=True, type=click.IntRange(0, 100000), help="Last lines of each."
@@ -24,33 +27,51 @@ def command(environment: str | None, service: str | None, instance: str | None, 
     """The last lines that the instances of a local environment wrote."""
     desk = api.open_desk()
     service = service_here(desk, service)
-    folder = desk.state.environment(service, environment_here(desk, service, environment)) / "instances"
+    place = desk.state.environment(service, environment_here(desk, service, environment))
+    folder = place / "instances"
+    values = _values(place / "secrets")
     found = sorted(p for p in folder.glob("*/out.log") if p.parent.name.startswith(instance or ""))
     if not found:
         raise UsageError("no-logs", "no instance has written a log there", str(folder), next="`penstock status`")
     for path in found:
-        for line in _tail(path, lines):
+        for line in _tail(path, lines, values):
             click.echo(f"{path.parent.name} | {line}")
     if follow:
-        _follow(found)
+        _follow(found, values)
 
 
-def _tail(path: Path, lines: int) -> list[str]:
+def _values(folder: Path) -> list[str]:
+    """Every secret's value that a release of this environment has in its file: none of them is shown."""
+    found: set[str] = set()
+    for path in folder.glob("*.json"):
+        try:
+            found.update(json.loads(path.read_text()).values())
+        except (OSError, ValueError, AttributeError) as error:
+            raise StateError("secrets", f"what must not be shown is not known: {error}", str(path),
+                             next="look at that file; the logs themselves lie in `instances` beside it") from error  # fmt: skip
+    return sorted(found)
+
+
+def _tail(path: Path, lines: int, values: list[str]) -> list[str]:
     with path.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - (lines + 1) * 1000))
-        return file.read().decode("utf-8", "replace").splitlines()[-lines:] if lines else []
+        start = max(0, file.seek(0, 2) - (lines + 1) * 1000)
+        file.seek(start)
+        if start:
+            file.readline()  # half a line may begin with half a secret
+        return mask(file.read().decode("utf-8", "replace"), values).splitlines()[-lines:] if lines else []
 
 
-def _follow(paths: list[Path]) -> None:
+def _follow(paths: list[Path], values: list[str]) -> None:
     places = {path: path.stat().st_size for path in paths}
     while True:
         for path, place in places.items():
             size = path.stat().st_size
             if size != place:
                 with path.open("rb") as file:
-                    file.seek(place if size > place else 0)
-                    for line in file.read().decode("utf-8", "replace").splitlines():
-                        click.echo(f"{path.parent.name} | {line}")
-                places[path] = size
+                    start = place if size > place else 0
+                    file.seek(start)
+                    whole = file.read().rpartition(b"\n")[0]  # the rest of a line is shown when all of it is there
+                for line in mask(whole.decode("utf-8", "replace"), values).splitlines():
+                    click.echo(f"{path.parent.name} | {line}")
+                places[path] = start + len(whole) + 1 if whole else start
         time.sleep(0.25)

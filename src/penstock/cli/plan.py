@@ -7,12 +7,13 @@ import json
 import click
 
 from penstock import api
+from penstock.cli.completion import environments
 from penstock.cli.place import repository
 
 
 @click.command("plan")
 @click.argument("revision", default="HEAD")
-@click.option("--to", "environment", required=True, help="The environment.")
+@click.option("--to", "environment", required=True, shell_complete=environments, help="The environment.")
 @click.option("--again", is_flag=True, help="As with `release --again`.")
 @click.option("--older", is_flag=True, help="As with `release --older`.")
 @click.option("--json", "as_json", is_flag=True, help="The plan as data.")

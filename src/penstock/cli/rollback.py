@@ -5,14 +5,17 @@ from __future__ import annotations
 import click
 
 from penstock import api
+from penstock.cli.completion import environments, revisions, services
 from penstock.cli.place import environment_here, repository, service_here
 from penstock.cli.view import VIEW_OPTIONS, follow
 
 
 @click.command("rollback")
-@click.argument("environment", required=False)
-@click.option("--to", "revision", help="A kept revision or its commit; else the one that served before.")
-@click.option("--service", help="The service; else the one of this checkout.")
+@click.argument("environment", required=False, shell_complete=environments)
+@click.option(
+    "--to", "revision", shell_complete=revisions, help="A kept revision or its commit; else the one that served before."
+)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 @click.option("--fresh-secrets", is_flag=True, help="Resolve secrets anew; else the revision's own values are used.")
 @click.option("--detach", is_flag=True, help="Do not watch; print the release's number.")
 @VIEW_OPTIONS

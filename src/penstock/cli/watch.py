@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from penstock import api
+from penstock.cli.completion import environments, releases, services
 from penstock.cli.place import service_here
 from penstock.cli.view import VIEW_OPTIONS, follow
 
 
 @click.command("watch")
-@click.argument("number", type=int, required=False)
-@click.option("--service", help="The service; else the one of this checkout.")
-@click.option("--to", "environment", help="The newest release of this environment.")
+@click.argument("number", type=int, required=False, shell_complete=releases)
+@click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
+@click.option("--to", "environment", shell_complete=environments, help="The newest release of this environment.")
 @VIEW_OPTIONS
 def command(
     number: int | None, service: str | None, environment: str | None, plain: bool, as_json: bool, on_interrupt: str

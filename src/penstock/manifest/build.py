@@ -39,7 +39,7 @@ class Build(Section):
     @classmethod
     def _acted_on(cls, value: Any) -> Any:
         kind = value.get("is") if isinstance(value, dict) else None
-        if kind in _LATER_KINDS:
+        if isinstance(kind, str) and kind in _LATER_KINDS:
             raise not_acted_on(f"the build `{kind}`", "python, or command with what makes it")
         return value
 

@@ -143,6 +143,15 @@ def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[Section]], pr
         refuse_key(asked.key, (), ("ask",), "", problems)
         return None
     said = node.entries.get("is")
+    if said and not isinstance(said.value, Scalar):
+        problems.add(
+            "shape",
+            said.value.place,
+            "`is` is a word, not a map or a list",
+            "it names a kind of check",
+            f"one of: {choice(kinds)}",
+        )
+        return None
     kind = said.value.text if said and isinstance(said.value, Scalar) else _implied(node)
     if kind in kinds:
         return kind

@@ -16,6 +16,9 @@ NODES_MAX = 10_000
 
 # Beside the control characters: line ends that editors do not show, and marks that turn the direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+_CONFLICT = re.compile(r"^(<{7}|>{7}|\|{7})( .*)?$|^={7}$", re.MULTILINE)
+_COLON = re.compile("[ \"']*:")
+_COMMENT = re.compile(r"(\s+)#")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -79,6 +82,21 @@ def _readable(text: str, problems: Problems) -> bool:
             "the line without it",
         )
         return False
+    return not _conflicts(text, problems)
+
+
+def _conflicts(text: str, problems: Problems) -> bool:
+    found = [one for one in _CONFLICT.finditer(text) if one[0].startswith("<")]
+    if not found or len(found) * 3 > len(list(_CONFLICT.finditer(text))):
+        return False
+    for one in found:
+        problems.add(
+            "conflict",
+            _at(text, one.start()),
+            "a merge that is not finished left its marks here",
+            "git put both sides into the file, one after the other",
+            "one of the two sides, or both together, without the lines of <<<<<<<, ======= and >>>>>>>",
+        )
     return True
 
 
@@ -148,11 +166,11 @@ class _Builder:
     def _count(self, event: Any, depth: int) -> None:
         self._nodes += 1
         if depth > DEPTH_MAX or self._nodes > NODES_MAX:
-            what = "too deep" if depth > DEPTH_MAX else "too much"
+            deep = depth > DEPTH_MAX
             self._add(
-                what.replace(" ", "-"),
+                "too-deep" if deep else "too-much",
                 _place(event),
-                f"this is {what} for a manifest",
+                f"this is too {'deep' if deep else 'much'} for a manifest",
                 f"at most {DEPTH_MAX} levels and {NODES_MAX} values are read",
                 "a smaller manifest",
             )
@@ -188,8 +206,8 @@ class _Builder:
             )
 
     def _word(self, place: Place) -> str:
-        rest = self.lines[place.line - 1][place.column - 1 :]
-        return re.split(r"[\s,\]}]", rest, maxsplit=1)[0][:60]
+        start = place.column - 1  # a line may be as long as the file: it is never copied to its end
+        return re.split(r"[\s,\]}]", self.lines[place.line - 1][start : start + 60], maxsplit=1)[0]
 
     def _seq(self, event: Any, events: Iterator[Any], depth: int) -> Seq:
         items = []
@@ -284,8 +302,7 @@ class _Builder:
             )
 
     def _has_colon(self, key: Scalar) -> bool:
-        rest = self.lines[key.place.line - 1][key.place.column - 1 + len(key.text) :]
-        return rest.lstrip(" \"'").startswith(":")
+        return bool(_COLON.match(self.lines[key.place.line - 1], key.place.column - 1 + len(key.text)))
 
     def _scalar(self, event: Any) -> Scalar:
         plain = getattr(event, "style", None) is None
@@ -298,7 +315,7 @@ class _Builder:
     def _comment_gap(self, event: Any) -> int | None:
         mark = event.end_mark
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
-        found = re.match(r"(\s+)#", line[mark.column :])
+        found = _COMMENT.match(line, mark.column)
         return len(found[1]) if found else None
 
     def _add(self, code: str, place: Place, what: str, why: str, instead: str) -> None:

@@ -7,6 +7,7 @@ import textwrap
 from penstock.errors import ManifestError, Problem
 
 WIDTH = 100
+SHOWN_MAX = 100
 _UNSHOWN = frozenset({"secret-value"})  # the line may hold the secret itself
 
 
@@ -16,8 +17,11 @@ def render_problems(error: ManifestError) -> str:
     count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
     parts = [_wrapped(f"{error.path}: {count}", "", "  ")]
     private = {problem.line for problem in error.problems if problem.code in _UNSHOWN}
-    parts += [_problem(problem, lines, private) for problem in error.problems]
-    return "\n\n".join(parts) + "\n"
+    parts += [_problem(problem, lines, private) for problem in error.problems[:SHOWN_MAX]]
+    parts += [f"and {len(error.problems) - SHOWN_MAX} more"] if len(error.problems) > SHOWN_MAX else []
+    codes = {problem.code for problem in error.problems}
+    topic = codes.pop() if len(codes) == 1 else "CODE"
+    return "\n\n".join([*parts, f"`penstock explain {topic}` says more"]) + "\n"
 
 
 def _problem(problem: Problem, lines: list[str], private: set[int]) -> str:
@@ -33,8 +37,8 @@ def _source(problem: Problem, lines: list[str], private: set[int]) -> list[str]:
     if problem.line > len(lines) or problem.line in private:
         return [f"  {number} | (not shown)"]
     room = WIDTH - len(number) - 6
-    text, column = _window(_visible(lines[problem.line - 1]), problem.column - 1, room)
-    return [f"  {number} | {text}".rstrip(), f"  {' ' * len(number)} | {' ' * column}^"]
+    text, column = _window(lines[problem.line - 1], problem.column - 1, room)
+    return [f"  {number} | {_visible(text)}".rstrip(), f"  {' ' * len(number)} | {' ' * column}^"]
 
 
 def _window(text: str, column: int, room: int) -> tuple[str, int]:

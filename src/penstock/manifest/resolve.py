@@ -7,7 +7,7 @@ whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from penstock.manifest.node import Entry, Map, Node, Scalar, Seq, is_none, said_by
@@ -15,6 +15,7 @@ from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.secrets import seen
 
 BY_NAME = frozenset({"env", "secrets", "units"})
+RESOLVED_MAX = 15_000
 _ENVIRONMENT = re.compile(r"\$ENVIRONMENT(?![A-Za-z0-9_])")
 
 
@@ -22,14 +23,46 @@ def resolve(common: Map, environments: Map, problems: Problems) -> dict[str, Map
     """Every environment's whole tree, by name; one whose `like` leads nowhere or in a circle is left out."""
     own = {name: _own(entry, name, problems) for name, entry in environments.entries.items()}
     resolved: dict[str, Map] = {}
+    laid: dict[str, Map | None] = {}
+    room = RESOLVED_MAX
     for name in own:
-        chain = _chain(name, own, problems)
-        if chain is not None:
-            tree = common
-            for link in reversed(chain):
-                tree = overlay(tree, own[link].without("like"), problems)
+        tree = _laid(name, own, common, laid, problems)
+        room -= _size(tree) if tree else 0
+        if room < 0:
+            _too_much(environments.entries[name].key, problems)
+            break
+        if tree:
             resolved[name] = globs_written_out(_filled_in(tree, name), tree.get("secrets"))
     return resolved
+
+
+def _laid(name: str, own: dict[str, Map], common: Map, laid: dict[str, Map | None], problems: Problems) -> Map | None:
+    """What is said for all, and over it the chain of what this is like; `laid` keeps each, None for a way to nowhere."""
+    if name not in laid:
+        chain, leads = _chain(name, own, laid, problems)
+        for link in reversed(chain):
+            below = own[link].get("like")
+            base = laid[below.text] if isinstance(below, Scalar) and leads else common
+            laid[link] = overlay(base, own[link].without("like"), problems) if base and leads else None
+    return laid[name]
+
+
+def _size(node: Node) -> int:
+    """How many values there are."""
+    if isinstance(node, Scalar):
+        return 1
+    below = node.items if isinstance(node, Seq) else (entry.value for entry in node.entries.values())
+    return 1 + sum(map(_size, below))
+
+
+def _too_much(key: Scalar, problems: Problems) -> None:
+    problems.add(
+        "too-much",
+        key.place,
+        f"from `{key.text}` on this is too much for a manifest",
+        f"all environments together may have {RESOLVED_MAX:,} values, what is said for all of them counted for each",
+        "fewer environments, or less that holds for all of them",
+    )
 
 
 def overlay(base: Map, over: Map, problems: Problems) -> Map:
@@ -103,8 +136,8 @@ def _own(entry: Entry, name: str, problems: Problems) -> Map:
     return Map(place=entry.key.place)
 
 
-def _chain(name: str, own: dict[str, Map], problems: Problems) -> list[str] | None:
-    """The environment and all it is like, nearest first."""
+def _chain(name: str, own: dict[str, Map], laid: Container[str], problems: Problems) -> tuple[list[str], bool]:
+    """The environment and all it is like, nearest first, as far as not laid yet; and whether that leads somewhere."""
     chain = [name]
     while (entry := own[chain[-1]].entries.get("like")) is not None:
         if not isinstance(entry.value, Scalar):
@@ -115,7 +148,7 @@ def _chain(name: str, own: dict[str, Map], problems: Problems) -> list[str] | No
                 "it starts from there",
                 "like: production",
             )
-            return None
+            return chain, False
         other = entry.value.text
         if other not in own:
             problems.add(
@@ -125,12 +158,14 @@ def _chain(name: str, own: dict[str, Map], problems: Problems) -> list[str] | No
                 "`like` names an environment of this file",
                 nearest(other, own) or f"one of: {choice(own)}",
             )
-            return None
+            return chain, False
         if other in chain:
             _circle(chain, other, own, problems)
-            return None
+            return chain, False
+        if other in laid:
+            break
         chain.append(other)
-    return chain
+    return chain, True
 
 
 def _circle(chain: list[str], again: str, own: dict[str, Map], problems: Problems) -> None:

@@ -97,7 +97,8 @@ def flag(text: Any) -> bool:
     if isinstance(text, bool):
         return text
     if text not in ("true", "false"):
-        raise wrong(f"{_quoted(text)} is neither true nor false", "it is a yes or a no", "true or false")
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(str(text).lower(), "true or false")
+        raise wrong(f"{_quoted(text)} is neither true nor false", "it is a yes or a no", meant)
     return bool(text == "true")
 
 

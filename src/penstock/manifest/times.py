@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 from penstock.manifest.section import Duration, Section
 
 
-def _none(value: Any) -> Any:
+def or_no_time(value: Any) -> Any:
+    """`none` is no time at all."""
     return 0.0 if value == "none" else value
 
 
@@ -20,6 +21,6 @@ class Times(Section):
     with nobody watching, before the written way back is taken.
     """
 
-    bake_s: Annotated[Duration, BeforeValidator(_none)] = Field(default=0.0, alias="bake", ge=0)
+    bake_s: Annotated[Duration, BeforeValidator(or_no_time)] = Field(default=0.0, alias="bake", ge=0)
     rollback_within_s: Duration = Field(default=300.0, alias="rollback_within", ge=5)
     unattended_s: Duration = Field(default=120.0, alias="unattended", ge=5)

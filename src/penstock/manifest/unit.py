@@ -10,7 +10,8 @@ from penstock.manifest.health import Health
 from penstock.manifest.section import Command, Section, Variable, not_acted_on
 
 
-def _traffic(value: Any) -> Any:
+def or_no_traffic(value: Any) -> Any:
+    """`none`: it takes no requests."""
     if isinstance(value, bool):
         return value
     if value != "none":
@@ -18,7 +19,8 @@ def _traffic(value: Any) -> Any:
     return False
 
 
-def _or_none(value: Any) -> Any:
+def or_none(value: Any) -> Any:
+    """`none` takes away what holds elsewhere."""
     return None if value == "none" else value
 
 
@@ -34,10 +36,10 @@ class Unit(Section):
     )
 
     run: Command
-    traffic: Annotated[bool, BeforeValidator(_traffic)] = True
+    traffic: Annotated[bool, BeforeValidator(or_no_traffic)] = True
     env: dict[Variable, str] = Field(default_factory=dict)
     sees: tuple[str, ...] | None = None
-    health: Annotated[Health | None, BeforeValidator(_or_none)] = Field(default=None)
+    health: Annotated[Health | None, BeforeValidator(or_none)] = Field(default=None)
 
     @classmethod
     def short_for(cls, text: str) -> str:

@@ -11,7 +11,7 @@ from penstock.core.plan import Plan
 from penstock.core.reading import Reading
 from penstock.core.report import tell
 from penstock.errors import PenstockError, StateError
-from penstock.records import environments, evidence, releases, revisions
+from penstock.records import environments, evidence, looks, releases, revisions
 from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
@@ -68,6 +68,8 @@ def end(world: World, ending: Ending) -> Ending:
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
     _write_report(world, readings)
+    if ending.state != "baking":
+        looks.thin(world.store, world.release)
     _prune(world)
     return ending
 

@@ -14,7 +14,7 @@ from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
 from penstock.manifest import Environment
-from penstock.records import environments, releases
+from penstock.records import environments, looks, releases
 from penstock.steps import orders
 from penstock.steps.shift import STEP_S
 from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
@@ -230,12 +230,11 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
     if world.row()["waiting"] != waiting:
         releases.update(world.store, world.release, waiting=waiting)
     weight = plan.rungs[seen.rung].weight_permille
-    with world.store.write() as db:
-        db.execute(
-            "INSERT OR REPLACE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (world.release, round(world.clock.now(), 1), weight, said.odds, said.acceptance, said.candidate.requests,
-             said.candidate.errors, said.stable.requests, said.stable.errors),
-        )  # fmt: skip
+    looks.add(world.store, world.release, {
+        "at": round(world.clock.now(), 1), "weight_permille": weight, "odds": said.odds, "acceptance": said.acceptance,
+        "candidate_requests": said.candidate.requests, "candidate_errors": said.candidate.errors,
+        "stable_requests": said.stable.requests, "stable_errors": said.stable.errors,
+    })  # fmt: skip
 
 
 def _tell(world: World, seen: Watched, what: str, standing: dict[str, Any]) -> None:
