@@ -15,11 +15,15 @@ NOT_OVER = 6
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a release: its state, what caused it (verdict, health, person, …), and why, in one sentence."""
+    """The end of a release: its state, what caused it (verdict, health, person, …), and why, in one sentence.
+
+    `head` is the signed head of the audit log then, as `LINE:HASH`: the journal keeps what the report repeats.
+    """
 
     state: State
     cause: str = ""
     sentence: str = ""
+    head: str = ""
 
 
 class Over(Exception):

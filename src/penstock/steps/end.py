@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 from penstock.core import data, recording
 from penstock.core.ending import Ending
@@ -67,11 +68,13 @@ def end(world: World, ending: Ending) -> Ending:
     )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
+    head = world.anchor()
+    releases.add_facts(world.store, world.release, head={"line": head.line, "head": head.head, "key": head.key})
     _write_report(world, readings)
     if ending.state != "baking":
         looks.thin(world.store, world.release)
     _prune(world)
-    return ending
+    return replace(ending, head=head.word)
 
 
 def _count(world: World, *, patiently: bool) -> list[Reading] | None:

@@ -13,7 +13,7 @@ from penstock.core.target import Artifact, Fence, Observed, Revision
 from penstock.errors import PenstockError, StateError
 from penstock.manifest import Environment
 from penstock.ports import Check, Clock, Metrics, Target
-from penstock.records import audit, events, releases
+from penstock.records import audit, events, heads, releases
 from penstock.records.store import Row, Store
 
 T = TypeVar("T")
@@ -119,13 +119,21 @@ class World:
 
     def record(self, key: str, what: str, **facts: Any) -> None:
         """A line in the audit log, on disk before this returns; once for each key, and never a secret's value."""
-        row = self.row()
-        who = {"uid": row["uid"], "person": row["person"], "host": row["host"]}
-        place = f"{row['service']}/{row['environment']}/{self.release}"
+        who, place = self._who()
         audit.append(
             self.audit_log, self.store, self.clock.now(), f"{self.release}:{key}", what, who, release=place,
             **self.masked(facts),
         )  # fmt: skip
+
+    def anchor(self) -> heads.Head:
+        """Sign the audit log as it is now: what this release's report, record and journal repeat."""
+        who, place = self._who()
+        return heads.anchor(self.audit_log.parent, self.store, self.clock.now(), who, place)
+
+    def _who(self) -> tuple[dict[str, Any], str]:
+        row = self.row()
+        who = {"uid": row["uid"], "person": row["person"], "host": row["host"]}
+        return who, f"{row['service']}/{row['environment']}/{self.release}"
 
     def masked(self, said: T) -> T:
         """Text, or plain data with text in it, without the value of any secret of this release."""
