@@ -29,7 +29,7 @@ def test_every_verb_has_its_help(verb: str) -> None:
 
 def test_every_file_of_the_command_line_is_a_verb_or_a_part() -> None:
     """No verb is missing in the table."""
-    parts = {"__init__", "place", "view", "live"}
+    parts = {"__init__", "place", "view", "live", "audit_replay"}
     files = {path.stem for path in (ROOT / "src/penstock/cli").glob("*.py")} - parts
     assert set(VERBS) == files
 

@@ -28,6 +28,7 @@ def order_release(
     commit = forge.resolve(asked)
     manifest = manifest_at(forge, commit)
     environment = environment_named(manifest, name)
+    _check_template(forge, commit, environment)
     environments.know(desk.store, manifest.service, root, str(repository))
     forge.mirror(desk.state.repository(manifest.service), commit)
     options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
@@ -36,6 +37,21 @@ def order_release(
     options["suffix"] = f".{number}" if again else ""
     _seal(desk, number, options, supersede=supersede)
     return number
+
+
+def _check_template(forge: GitForge, commit: str, environment: Environment) -> None:
+    """A form that could not be filled is said now, not when the release is over."""
+    path = environment.report.template
+    if not path:
+        return
+    from penstock.render import template
+
+    text = forge.read(commit, path)
+    if text is None:
+        raise UserError("no-template", f"there is no `{path}` in the commit {commit[:12]}", MANIFEST,
+                        "`report` names it, and a release reads it from the commit that it releases",
+                        "commit the file, or take `report` out")  # fmt: skip
+    template.check(text, path)
 
 
 def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False) -> int:

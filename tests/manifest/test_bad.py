@@ -236,7 +236,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("range", 4, 83, "at least 1"),
         ("value", 5, 7, "30s, 5m or 1h30m"),
         ("range", 6, 13, "at least 5s"),
-        ("value", 7, 18, "366d, or less"),
+        ("value", 7, 18, "3660d, or less"),
         ("value", 10, 31, "8080"),
         ("value", 10, 49, "a number such as 3"),
         ("range", 10, 71, "at least 2"),

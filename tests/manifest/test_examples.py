@@ -13,6 +13,7 @@ from penstock.manifest.build import Build
 from penstock.manifest.health import Health
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
+from penstock.manifest.report import ReportForm
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Section
 from penstock.manifest.shape import keys
@@ -29,6 +30,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/health": (Health,),
     "manifest/logs": (Logs,),
     "manifest/prepare": (Prepare,),
+    "manifest/report": (ReportForm,),
     "manifest/rollout": (Rollout,),
     "manifest/times": (Times,),
     "manifest/unit": (Unit,),

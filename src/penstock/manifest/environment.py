@@ -11,6 +11,7 @@ from penstock.manifest.build import Build
 from penstock.manifest.health import Health
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
+from penstock.manifest.report import ReportForm
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.secrets import SecretReference, seen
 from penstock.manifest.section import Section
@@ -58,12 +59,14 @@ class Environment(Section):
     secrets: dict[str, SecretReference] = Field(default_factory=dict)
     checklist: dict[Moment, dict[str, CheckEntry]] = Field(default_factory=dict)
     logs: Logs = Logs()
+    report: ReportForm = ReportForm()
     target: TargetEntry
     rollout: Rollout = Rollout()
     verdict: Verdict = Verdict()
     bake_s: float = 0.0
     rollback_within_s: float = 300.0
     unattended_s: float = 120.0
+    keep_evidence_s: float = 400 * 86400.0
     said: dict[str, str] = Field(default_factory=dict)
 
     def sees(self, unit: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.problems import Problems
 from penstock.manifest.references import references
+from penstock.manifest.report import ReportForm
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.said import said
 from penstock.manifest.secrets import SecretReference
@@ -26,7 +27,7 @@ from penstock.manifest.words import is_name, is_variable
 
 S = TypeVar("S", bound=Section)
 Built = tuple[Build | None, Node | None]
-_TIMES = frozenset({"bake", "rollback_within", "unattended"})
+_TIMES = frozenset({"bake", "rollback_within", "unattended", "keep_evidence"})
 
 
 def in_force(
@@ -46,6 +47,7 @@ def in_force(
         "checklist": _checks(tree, kinds, problems),
         "prepare": _one("prepare", Prepare, tree, problems, may_be_none=True),
         "logs": _one("logs", Logs, tree, problems, may_be_none=True) or Logs(),
+        "report": _one("report", ReportForm, tree, problems, may_be_none=True) or ReportForm(),
         "rollout": _one("rollout", Rollout, tree, problems) or Rollout(),
         "verdict": _one("verdict", Verdict, tree, problems) or Verdict(),
     }

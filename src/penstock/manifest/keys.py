@@ -16,6 +16,7 @@ from penstock.manifest.health import Health
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.read import FORMAT, ONCE
+from penstock.manifest.report import ReportForm
 from penstock.manifest.rollout import CANARY, Increment, Rollout
 from penstock.manifest.secrets import SecretReference
 from penstock.manifest.section import Amount, Command, Margin, Name, Section, Variable, duration, fraction
@@ -40,12 +41,13 @@ TOP: dict[str, Any] = {
     "rollout": Rollout,
     "verdict": Verdict,
     "logs": Annotated[Logs | None, BeforeValidator(or_none)],
+    "report": Annotated[ReportForm | None, BeforeValidator(or_none)],
     **keys_of(Times),
     "environments": dict[Name, Section],
 }
 NEEDED = frozenset({"penstock", "service", "environments", "target"})
 _FIRST: dict[str, type[Section]] = {"build": Build, "health": Health, "prepare": Prepare}
-_THEN: dict[str, type[Section]] = {"rollout": Rollout, "verdict": Verdict, "logs": Logs}
+_THEN: dict[str, type[Section]] = {"rollout": Rollout, "verdict": Verdict, "logs": Logs, "report": ReportForm}
 _DEFAULTS = {"rollout.increments": CANARY}
 _UNITS_S = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 

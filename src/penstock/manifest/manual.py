@@ -17,11 +17,12 @@ from penstock.manifest.pages import WIDTH, Page, filled
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.problems import nearest
 from penstock.manifest.read import LATER
+from penstock.manifest.report import ReportForm
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import ErrorRules, Undecided, Verdict
 
-_MODELS = (Build, Health, Logs, Prepare, Rollout, Unit, Verdict, ErrorRules, Undecided)
+_MODELS = (Build, Health, Logs, Prepare, ReportForm, Rollout, Unit, Verdict, ErrorRules, Undecided)
 _UNITS = {
     "duration": "ms, s, m, h, d, w: `90s`, `1h30m`",
     "percentage": "%: `5%`, `0.1%`",

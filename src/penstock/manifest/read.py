@@ -30,8 +30,9 @@ OVERRIDABLE = frozenset(
             "rollout",
             "verdict",
             "logs",
+            "report",
         ),
-        *("bake", "rollback_within", "unattended"),
+        *("bake", "rollback_within", "unattended", "keep_evidence"),
     }
 )
 _ONCE_INSTEAD = "the line, moved to the left, outside `environments`"
@@ -57,8 +58,6 @@ LATER = frozenset(
             "flags",
             "silence",
             "alarms",
-            "report",
-            "keep_evidence",
             "audit",
             "data",
             "in",

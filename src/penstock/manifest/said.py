@@ -19,7 +19,7 @@ def said(found: Environment, times: Times, tree: Map, build: Node | None) -> dic
     for name in ("env", "secrets"):
         said |= said_of_all(name, getattr(found, name), tree.get(name))
     said |= _said_of_units(found, tree.get("units")) | _said_of_checks(found, tree.get("checklist"))
-    for name in ("prepare", "health", "rollout", "verdict", "logs"):
+    for name in ("prepare", "health", "rollout", "verdict", "logs", "report"):
         said |= said_of(name, getattr(found, name), tree.get(name))
     return said | _said_of_target(found, tree.get("target")) | _said_of_times(times, tree)
 

@@ -46,7 +46,7 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d|w))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
 _PERCENT = re.compile(r"[0-9]+(?:\.[0-9]+)?%")
 _MARGIN = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)pp)?")
-_LONGEST_S = 366 * 86400.0
+_LONGEST_S = 3660 * 86400.0
 _SHELL = frozenset(["&&", "||", "|", ";", ">", ">>", "<", "&", "2>&1"])
 _SHAPE = re.compile(r"[a-z][a-z0-9-]{0,38}")
 
@@ -79,7 +79,7 @@ def duration(text: Any) -> float:
         )
     seconds = sum(float(n) * _UNITS_S[unit] for n, unit in _PART.findall(text))
     if seconds > _LONGEST_S:
-        raise wrong(f"`{text}` is too long", "nothing here waits for more than 366 days", "366d, or less")
+        raise wrong(f"`{text}` is too long", "nothing here takes longer than ten years", "3660d, or less")
     return seconds
 
 

@@ -36,8 +36,7 @@ def _all(report: Report) -> dict[str, str]:
 def _row(name: str, left: str, right: str) -> list[str]:
     mark = " " if left == right or not name else "≠"
     columns = (wrap(name, NAME) or [""], wrap(left, COLUMN), wrap(right, COLUMN))
-    lines = [
+    return [
         f"{mark if not number else ' '} {a:<{NAME}} {b:<{COLUMN}} {c}".rstrip()
         for number, (a, b, c) in enumerate(zip_longest(*columns, fillvalue=""))
     ]
-    return lines

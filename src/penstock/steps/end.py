@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
+from pathlib import Path
 
 from penstock.core import data, recording
 from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
-from penstock.core.report import tell
+from penstock.core.report import Report, tell
 from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, looks, releases, revisions
 from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
+from penstock.render.template import fill
 from penstock.steps import orders
 from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
@@ -68,13 +70,24 @@ def end(world: World, ending: Ending) -> Ending:
     )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
-    head = world.anchor()
-    releases.add_facts(world.store, world.release, head={"line": head.line, "head": head.head, "key": head.key})
+    head = _anchor(world)
     _write_report(world, readings)
     if ending.state != "baking":
         looks.thin(world.store, world.release)
     _prune(world)
-    return replace(ending, head=head.word)
+    _prune_evidence(world)
+    return replace(ending, head=head)
+
+
+def _anchor(world: World) -> str:
+    """Sign the log's head; a key that cannot be used ends no release otherwise than it ended, and is said."""
+    try:
+        head = world.anchor()
+    except StateError as error:
+        world.tell("anchor", "note", f"the audit log could not be signed: {error.what}")
+        return ""
+    releases.add_facts(world.store, world.release, head={"line": head.line, "head": head.head, "key": head.key})
+    return head.word
 
 
 def _count(world: World, *, patiently: bool) -> list[Reading] | None:
@@ -123,11 +136,29 @@ def _write_report(world: World, readings: list[Reading] | None) -> None:
     told = tell(found)
     text = markdown(told)
     evidence.keep(world.store, world.evidence, world.clock.now(), world.release, "report", "text/markdown", text)
-    files = {"report.md": text, "report.html": page(told), "report.json": data.canonical(data.dump(told))}
+    files = _own_form(world, told) | {
+        "report.md": text,
+        "report.html": page(told),
+        "report.json": data.canonical(data.dump(told)),
+    }
     for name, content in files.items():
         path = world.work / name
         path.write_text(content)
         path.chmod(0o600)
+
+
+def _own_form(world: World, told: Report) -> dict[str, str]:
+    """The team's own form, filled in; what cannot be filled is said, and ends no release otherwise than it ended."""
+    path = world.environment.report.template
+    if not path or not world.template:
+        return {}
+    try:
+        return {f"report-own{Path(path.removesuffix('.j2')).suffix or '.txt'}": fill(world.template, told, path)}
+    except StateError:
+        raise
+    except PenstockError as error:
+        world.tell("template", "note", f"the report's template cannot be filled: {error.what}")
+        return {}
 
 
 def _prune(world: World) -> None:
@@ -152,3 +183,17 @@ def _prune(world: World) -> None:
     in_use |= {str(row["facts"]["artifact"]) for row in releases.unended(world.store) if "artifact" in row["facts"]}
     if not any(row["state"] == "planned" and "artifact" not in row["facts"] for row in releases.unended(world.store)):
         world.builds.prune(in_use)
+
+
+def _prune_evidence(world: World) -> None:
+    """This environment's evidence that is older than it is kept goes; the audit log says which, before it is gone."""
+    row, now, keep_s = world.row(), world.clock.now(), world.environment.keep_evidence_s
+    elsewhere = world.store.rows(
+        "SELECT number FROM releases WHERE NOT (service = ? AND environment = ?)", row["service"], row["environment"]
+    )
+    others = {other["number"] for other in elsewhere}  # how long they keep theirs is their own manifest's to say
+    old = evidence.prunable(world.store, world.evidence, now, keep_s, others)
+    if old:
+        digests = sorted({piece["digest"] for piece in old})
+        world.record("evidence:pruned", "evidence pruned", older_than_s=keep_s, digests=digests)
+        evidence.prune(world.store, world.evidence, now, keep_s, others)

@@ -64,6 +64,7 @@ class World:
     is_ancestor: Callable[[str, str], bool] = lambda old, new: False
     commits: Callable[[str | None, str], list[dict[str, Any]]] = lambda old, new: []
     at_boot: bool = False
+    template: str = ""
 
     @property
     def fence(self) -> Fence:
