@@ -9,6 +9,7 @@ import pytest
 
 import penstock
 from penstock.manifest import Manifest
+from penstock.manifest.bake import BakeErrors, BakePeriod, CriticalErrors
 from penstock.manifest.build import Build
 from penstock.manifest.health import Health
 from penstock.manifest.logs import Logs
@@ -32,7 +33,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/prepare": (Prepare,),
     "manifest/report": (ReportForm,),
     "manifest/rollout": (Rollout,),
-    "manifest/times": (Times,),
+    "manifest/times": (Times, BakePeriod, BakeErrors, CriticalErrors),
     "manifest/unit": (Unit,),
     "manifest/verdict": (Verdict, ErrorRules, Undecided),
     "providers/command/section": (CommandSection, DeclaredCapabilities),

@@ -9,7 +9,8 @@ import pytest
 from penstock.core import data
 from penstock.core.ending import Ending
 from penstock.core.plan import Plan
-from penstock.records import environments, releases, revisions
+from penstock.manifest.bake import BakePeriod
+from penstock.records import environments, events, releases, revisions
 from penstock.release import bake
 from penstock.steps import Steps
 from penstock.testing.simulation import MemoryJournal, Simulation, environment
@@ -73,3 +74,39 @@ def test_a_bake_gives_way_to_a_newer_release(baking: Simulation) -> None:
     assert "released" == ending.state
     assert "cut short" in ending.sentence
     assert calls == baking.target.calls.count("converge")
+
+
+def periods(*asked: dict[str, object]) -> tuple[BakePeriod, ...]:
+    return tuple(BakePeriod.model_validate(one) for one in asked)
+
+
+def test_a_limit_counts_as_long_as_its_period(tmp_path: Path) -> None:
+    """Two in a hundred fail after the first hour: within the limit of the day, so it stays."""
+    asked = periods({"for": "1h", "errors": {"at_most": "1%"}}, {"for": "2h", "errors": {"at_most": "5%"}})
+    sim = Simulation(tmp_path, 20.0, asked=environment(bake=asked))
+    assert "baking" == sim.release().state
+    sim.clock.at(sim.clock.monotonic() + 3700, lambda: sim.metrics.fail(sim.candidate.id, 0.02))
+    assert "released" == bakes(sim)[0].state
+
+
+def test_a_tighter_limit_of_a_period_goes_back(tmp_path: Path) -> None:
+    """The same errors within the first hour go back, and the sentence names the limit that was broken."""
+    asked = periods({"for": "1h", "errors": {"at_most": "1%"}}, {"for": "2h", "errors": {"at_most": "5%"}})
+    sim = Simulation(tmp_path, 20.0, asked=environment(bake=asked))
+    assert "baking" == sim.release().state
+    sim.clock.at(sim.clock.monotonic() + 60, lambda: sim.metrics.fail(sim.candidate.id, 0.04))
+    ending, hour = bakes(sim)
+    assert ("rolled_back", "verdict", 0) == (ending.state, ending.cause, hour)
+    assert "by the limit of 1 %" in ending.sentence
+
+
+def test_a_period_may_only_report(tmp_path: Path) -> None:
+    """`otherwise: report` takes nothing back: it is an issue of the report, told once."""
+    asked = periods({"for": "1h", "errors": {"at_most": "1%"}, "otherwise": "report"}, {"for": "90m"})
+    sim = Simulation(tmp_path, 20.0, asked=environment(bake=asked))
+    assert "baking" == sim.release().state
+    sim.clock.at(sim.clock.monotonic() + 60, lambda: sim.metrics.fail(sim.candidate.id, 0.03))
+    assert "released" == bakes(sim)[0].state
+    told = [event["text"] for event in events.after(sim.store, 1, limit=5000) if event["key"] == "bake:0:verdict"]
+    assert 1 == len(told)
+    assert "by the limit of 1 %" in told[0]

@@ -12,6 +12,8 @@ from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
+from penstock.manifest.groups import contacts
+from penstock.manifest.bake import BakePeriod
 from penstock.manifest.rollout import Increment, Rollout
 
 FORMAT = 1
@@ -87,6 +89,7 @@ class Plan:
     checks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     prepares: bool = False
     side_by_side: bool = True
+    contacts: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -200,6 +203,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         checks=checks,
         side_by_side=facts.capabilities.coexist != "1",
         prepares=environment.prepare is not None and facts.kind == "release",
+        contacts=contacts(environment.groups),
     )
     return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
 
@@ -368,8 +372,15 @@ def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:
     if plan.checks.get("promoted"):
         stages.append(Stage("checks: promoted", f"{', '.join(plan.checks['promoted'])}: failing still goes back"))
     if environment.bake_s:
-        stages.append(Stage("bake", f"{environment.bake_s:.0f} s of absolute limits, health, crash loops and logs"))
+        stages += [Stage("bake", _baked(environment, period)) for period in environment.bake]
     return tuple(stages)
+
+
+def _baked(environment: Environment, period: BakePeriod) -> str:
+    limit = period.errors.at_most if period.errors else environment.verdict.errors.at_most
+    critical = ", no critical line in the log" if period.critical_errors else ""
+    then = "reported" if period.otherwise == "report" else "taken back"
+    return f"{period.for_s:.0f} s: at most {limit * 100:g} % failing{critical}, health, crash loops; else {then}"
 
 
 def _why(rung: Rung, number: int, plan: Plan) -> str:

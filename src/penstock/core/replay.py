@@ -23,7 +23,7 @@ class Rules:
 
     plan: Plan
     policy: Policy
-    bake: Policy
+    bake: tuple[Policy, ...]
     settle_s: float
 
 

@@ -14,14 +14,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, StringConstraints
 from pydantic.fields import FieldInfo
 
+from penstock.manifest.bake import or_period
 from penstock.manifest.core_schema import yaml_value
+from penstock.manifest.groups import Reach
 from penstock.manifest.health import request_path
 from penstock.manifest.problems import choice
 from penstock.manifest.rollout import Increment
 from penstock.manifest.secrets import SecretReference
 from penstock.manifest.section import Amount, Command, Margin, Section, count, duration, flag, fraction, permille
 from penstock.manifest.shape import section_of
-from penstock.manifest.times import or_no_time
 from penstock.manifest.unit import or_no_traffic, or_none
 
 Schema = dict[str, Any]
@@ -71,6 +72,7 @@ WRITTEN: dict[type[Section], Form] = {
     SecretReference: Form(
         "reference to a secret", {"type": "string", "pattern": r"^(?:file:/.*|env:[A-Za-z_][A-Za-z0-9_$]*)$"}
     ),
+    Reach: Form("scheme:where", {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]{0,38}:\S{1,250}$"}),
     Command: Form("command", {"anyOf": [_LINE, _WORDS, _SHELL]}),
 }
 _PLAIN = {str: TEXT, int: COUNT, bool: READ[flag], float: READ[duration], Any: Form("anything")}
@@ -132,11 +134,13 @@ def _annotated(inner: Any, metadata: list[Any], whole: Callable[[type[Section]],
     found = read or form(inner, whole)
     if any(isinstance(one, StringConstraints) for one in metadata):
         found = Form("name", found.schema)
-    strange = [reader for reader in readers if reader not in READ and reader not in (or_none, or_no_time)]
+    strange = [reader for reader in readers if reader not in READ and reader not in (or_none, or_period)]
     if strange and get_origin(inner) is tuple:  # such a reader makes a list of one value
         found = _either([form(get_args(inner)[0], whole), found])
     found = Form(found.name, {**found.schema, **_limits(metadata, found.schema)})
-    return _either([found, Form("none", NONE)]) if {or_none, or_no_time} & set(readers) else found
+    if or_period in readers:
+        found = _either([READ[duration], found])
+    return _either([found, Form("none", NONE)]) if {or_none, or_period} & set(readers) else found
 
 
 def _limits(metadata: list[Any], schema: Schema) -> Schema:

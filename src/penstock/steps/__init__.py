@@ -9,7 +9,7 @@ from penstock.core.ending import Ending
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move
 from penstock.core.target import Revision
-from penstock.steps import back, check, end, prepare, ready, shift, watch
+from penstock.steps import back, bake, check, end, prepare, ready, shift, watch
 from penstock.steps.back import Back
 from penstock.steps.check import Checked
 from penstock.steps.watch import Watched
@@ -91,7 +91,7 @@ class Steps:
         return self._run(back.back_ending, self._world, plan, ending, gone, unverified)
 
     def bake(self, plan: Plan, before: Watched | None) -> Watched:
-        return self._run(watch.bake, self._world, plan, before)
+        return self._run(bake.bake, self._world, plan, before)
 
     def end(self, ending: Ending) -> Ending:
         return self._run(end.end, self._world, ending)

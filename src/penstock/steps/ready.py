@@ -14,6 +14,7 @@ from penstock.core.target import Revision
 from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases, revisions
 from penstock.steps import orders
+from penstock.steps.bake import policies_of
 from penstock.steps.watch import policy_of
 from penstock.steps.world import World
 
@@ -83,7 +84,7 @@ def draw_plan(world: World, revision: Revision) -> Plan:
 def _keep_rules(world: World, plan: Plan) -> str:
     """By what will be decided, as evidence: with the readings, all that is needed to decide again. Returns its digest."""
     rules = Rules(
-        plan, policy_of(world.environment, compared=True), policy_of(world.environment, compared=False),
+        plan, policy_of(world.environment), policies_of(world.environment),
         world.target.capabilities().settle_s,
     )  # fmt: skip
     text = data.canonical(data.dump(rules))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
-from penstock.core import data, verdict
-from penstock.core.ending import Ending, Over
+from penstock.core import verdict
 from penstock.core.evidence_outlook import what_would_decide
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
 from penstock.manifest import Environment
-from penstock.records import environments, looks, releases
+from penstock.records import looks, releases
 from penstock.steps import orders
 from penstock.steps.shift import STEP_S
 from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
@@ -35,7 +35,8 @@ class Watched:
 
     `position` is the last reading folded; `began` says when each era was first seen. `watched_s` counts this rung's
     watched time (of a bake: this hour's, with `base_s` before it), `waited_s` also the time in which readings were
-    missing. `closed` is how far the source had closed its seconds, and `open_s` the time since then.
+    missing. `closed` is how far the source had closed its seconds, and `open_s` the time since then. `also` is the evidence
+    under further policies, where there are some.
     """
 
     move: Move
@@ -49,74 +50,57 @@ class Watched:
     waited_s: float = 0.0
     closed: str = ""
     open_s: float = 0.0
+    also: tuple[State, ...] = ()
 
     @property
     def hour_is_over(self) -> bool:
         return self.watched_s >= HOUR_S
 
 
-def policy_of(environment: Environment, *, compared: bool) -> Policy:
-    """The verdict's policy, from the manifest; the horizon covers the whole watched time.
+Decide = Callable[[Watched], tuple[Move, dict[str, Any]]]
+"""The next move, and what it knew besides the readings."""
 
-    Rollout and bake share `false_rollbacks`, so that it holds for the release. A bake watches for plain disasters: a
-    fifth is enough for it.
+
+def policy_of(environment: Environment) -> Policy:
+    """The rollout's policy, from the manifest; the horizon covers the whole watched time.
+
+    Rollout and bake share `false_rollbacks`, so that it holds for the release.
     """
     asked = environment.verdict
-    share = (1 - BAKE_SHARE if compared else BAKE_SHARE) if environment.bake_s else 1.0
+    share = 1 - BAKE_SHARE if environment.bake else 1.0
     watched_s = sum(i.duration_s for i in environment.rollout.increments) + asked.undecided.hold_s
     return Policy(
         asked.false_rollbacks * share, asked.false_promotions, asked.errors.at_most, asked.errors.against_stable.ratio,
-        asked.errors.against_stable.points, asked.errors.promote_at.ratio, asked.errors.promote_at.points, compared,
-        starts=verdict.Starts(horizon_s=max(600.0, watched_s if compared else environment.bake_s)),
+        asked.errors.against_stable.points, asked.errors.promote_at.ratio, asked.errors.promote_at.points,
+        starts=verdict.Starts(horizon_s=max(600.0, watched_s)),
     )  # fmt: skip
 
 
 def watch(world: World, plan: Plan, rung: int, before: Watched | None) -> Watched:
     """Look until there is a move, or for some seconds; what was seen is in the result, so that no look is lost."""
-    policy = policy_of(world.environment, compared=True)
-    now = _begin(world, policy, rung, before)
-    return _look_until(world, plan, policy, now, lambda seen: _next(world, plan, policy, seen), "watch")
+    policy = policy_of(world.environment)
+    now = begin(world, (policy,), rung, before)
+    return look_until(world, plan, (policy,), now, lambda seen: _next(world, plan, policy, seen), "watch")
 
 
-def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
-    """After promotion: absolute limits, health, crash loops and logs; `hold` goes on, `promote` ended well,
-    `advance` gives way to a newer release. Trouble raises Over, once the environment is ours again.
-    """
-    policy = policy_of(world.environment, compared=False)
-    now = before or _next_hour(world, policy, plan)
-    seen = _look_until(world, plan, policy, now, lambda w: _next_of_bake(world, plan, policy, w), "bake")
-    releases.add_facts(world.store, world.release, baked=data.dump(seen))
-    if seen.move.kind == "abort":
-        row = world.row()
-        if environments.hold(world.store, row["service"], row["environment"], world.release) != world.release:
-            return replace(seen, move=Move("advance", "a newer release takes over"))
-        raise Over(Ending("rolled_back", seen.move.cause, seen.move.reason))
-    return seen
-
-
-def _next_hour(world: World, policy: Policy, plan: Plan) -> Watched:
-    """A bake's next hour goes on with the evidence of the hours before: one bound holds for all of them."""
-    baked = world.row()["facts"].get("baked")
-    if baked is None:
-        return _begin(world, policy, len(plan.rungs) - 1, None)
-    before = data.load(Watched, baked)
-    return replace(before, base_s=before.base_s + before.watched_s, watched_s=0.0, waited_s=0.0, open_s=0.0)
-
-
-def _begin(world: World, policy: Policy, rung: int, before: Watched | None) -> Watched:
+def begin(world: World, policies: tuple[Policy, ...], rung: int, before: Watched | None) -> Watched:
+    """What is seen when a rung is begun: nothing yet, or what the rungs before it came to."""
     if before is None:
-        return Watched(
-            Move("hold", "begins", rung), rung, verdict.start(policy), world.row()["facts"].get("position", "")
-        )
+        state, *also = (verdict.start(policy) for policy in policies)
+        position = world.row()["facts"].get("position", "")
+        return Watched(Move("hold", "begins", rung), rung, state, position, also=tuple(also))
     return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0, open_s=0.0)
 
 
-def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide: Any, what: str) -> Watched:
+def look_until(
+    world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched, decide: Decide, what: str
+) -> Watched:
+    """Look until there is a move, or for some seconds. The first of the policies is the one that viewers see."""
     deadline = world.clock.monotonic() + STEP_S
     last, shown = world.clock.monotonic(), -SHOW_S
     while True:
         world.beat()
-        before, seen = seen.closed, _fold(world, plan, policy, seen)
+        before, seen = seen.closed, _fold(world, plan, policies, seen)
         now = world.clock.monotonic()
         seen = _timed(seen, max(0.0, now - last), moved=seen.closed != before or not seen.closed)
         last = now
@@ -124,7 +108,7 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
         seen = replace(seen, move=move)
         over = seen.move.kind != "hold" or now >= deadline
         if over or now - shown >= SHOW_S:
-            _show(world, plan, policy, seen)
+            _show(world, plan, policies[0], seen)
             shown = now
         if over:
             _tell(world, seen, what, standing)
@@ -132,7 +116,7 @@ def _look_until(world: World, plan: Plan, policy: Policy, seen: Watched, decide:
         world.clock.sleep(LOOK_S)
 
 
-def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
+def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     try:
         new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
@@ -144,10 +128,12 @@ def _fold(world: World, plan: Plan, policy: Policy, seen: Watched) -> Watched:
     began = dict(seen.began)
     for reading in new:
         began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
-    stable = plan.stable.id if plan.stable and policy.compared else None
+    stable = plan.stable.id if plan.stable and policies[0].compared else None
     settle_s = world.target.capabilities().settle_s
     found = verdict.windows(new, plan.candidate.id, stable, Eras(began, settle_s))
-    return replace(seen, state=verdict.fold(policy, seen.state, found), position=new[-1].position, began=began)
+    states = zip(policies, (seen.state, *seen.also), strict=True)
+    state, *also = (verdict.fold(policy, one, found) for policy, one in states)
+    return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began)
 
 
 def _timed(seen: Watched, passed: float, *, moved: bool) -> Watched:
@@ -176,37 +162,19 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
 
-def _next_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move, dict[str, Any]]:
-    watched_s = seen.base_s + seen.watched_s
-    return _move_of_bake(world, plan, policy, seen), {"phase": "bake", "watched_s": watched_s}
-
-
-def _move_of_bake(world: World, plan: Plan, policy: Policy, seen: Watched) -> Move:
-    row = world.row()
-    env = environments.get(world.store, row["service"], row["environment"])
-    if env and env["holder"] not in (None, world.release):
-        return Move("advance", f"the bake was cut short by release {env['holder']}")
-    asked = orders.read(world)
-    if asked.ends:
-        return Move("abort", asked.ends[1], cause=asked.ends[0])
-    trouble = _trouble(world, plan, seen)
-    if trouble:
-        return Move("abort", trouble[1], cause=trouble[0])
-    said = verdict.judge(policy, seen.state)
-    if said.outcome == "unhealthy":
-        return Move("abort", said.sentence, cause="verdict")
-    left = plan.bounds["bake_s"] - seen.base_s - seen.watched_s
-    if left <= 0:
-        return Move("promote", f"{plan.candidate.id} serves; the bake of {plan.bounds['bake_s']:.0f} s ended well")
-    return Move("hold", f"baking: {left:.0f} s left")
-
-
 def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
+    return trouble_now(world, plan, seen.rung) or (critical_lines(world, plan) if is_time_for_logs(seen) else None)
+
+
+def trouble_now(world: World, plan: Plan, rung: int) -> tuple[str, str] | None:
+    """(cause, sentence) of what rolls back by itself, as the platform tells it now."""
     observed = world.observe()
-    found = (trouble_of(plan, observed) or foreign_hand(plan, seen.rung, observed)) if observed else None
-    if found or seen.waited_s % LOGS_S > LOOK_S:  # logs are read every second or two, not at every look
-        return found
-    return critical_lines(world, plan)
+    return (trouble_of(plan, observed) or foreign_hand(plan, rung, observed)) if observed else None
+
+
+def is_time_for_logs(seen: Watched) -> bool:
+    """Logs are read every second or two, not at every look."""
+    return seen.waited_s % LOGS_S <= LOOK_S
 
 
 def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:

@@ -14,6 +14,7 @@ from penstock.core.revision import revision_of
 from penstock.core.target import Artifact, Desired, Fence, Revision, UnitDesire
 from penstock.errors import PenstockError
 from penstock.manifest import Environment, TargetEntry
+from penstock.manifest.bake import BakePeriod
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Command, Section
 from penstock.manifest.unit import Unit
@@ -115,7 +116,11 @@ class FakeBuilds:
 
 
 def environment(
-    rollout: str | dict[str, object] = "canary", *, bake_s: float = 0.0, hold_s: float = 120.0
+    rollout: str | dict[str, object] = "canary",
+    *,
+    bake_s: float = 0.0,
+    bake: tuple[BakePeriod, ...] = (),
+    hold_s: float = 120.0,
 ) -> Environment:
     """An environment of one unit, four copies, a canary of two short increments."""
     asked = {"is": "canary", "increments": ["10% for 20s", "50% up to 60s"]} if rollout == "canary" else rollout
@@ -125,7 +130,7 @@ def environment(
         target=TargetEntry(kind="fake", section=FakeSection()),
         rollout=Rollout.model_validate(asked if isinstance(asked, dict) else {"is": asked}),
         verdict=Verdict(undecided=Undecided(hold=hold_s)),
-        bake_s=bake_s,
+        bake=bake or ((BakePeriod.model_validate({"for": f"{bake_s:g}s"}),) if bake_s else ()),
     )
 
 
