@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from typing import TextIO
 
 from penstock import api
-from penstock.cli.view import happenings, ink, seen_of, wants_colour
+from penstock.cli.view import happenings, in_main_thread, ink, seen_of, wants_colour
 from penstock.records.store import Row
 from penstock.render.live import screen
 from penstock.render.picture import Line, Screen
@@ -33,16 +34,23 @@ class Canvas:
         self._colour = colour
         self._shown: list[str] = []
         self._size = (0, 0)
+        self._is_to_stop = False
 
     def __enter__(self) -> Canvas:
+        if in_main_thread():
+            signal.signal(signal.SIGTSTP, self._ask_to_stop)
         self._send(ENTER)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if in_main_thread():
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._send(LEAVE)
 
     def paint(self, lines: list[Line], size: tuple[int, int]) -> int:
         """Send the lines that are not there yet; returns how many characters that took. Another size: all of them."""
+        if self._is_to_stop:
+            self._stop()
         parts: list[str] = []
         if size != self._size:
             self._size, self._shown = size, []
@@ -55,6 +63,16 @@ class Canvas:
                 parts.append(f"\x1b[{number + 1};1H\x1b[2K{text}")
         self._shown = new
         return self._send("".join(parts))
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self._is_to_stop = True
+
+    def _stop(self) -> None:
+        """Ctrl-Z: the shell gets its own screen back; afterwards everything is drawn anew."""
+        self._is_to_stop, self._size = False, (0, 0)
+        self._send(LEAVE)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._send(ENTER)
 
     def _send(self, text: str) -> int:
         if text:

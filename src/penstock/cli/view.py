@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -227,6 +228,11 @@ def _row(desk: api.Desk, number: int) -> Row:
     return row
 
 
+def in_main_thread() -> bool:
+    """Only there signals can be heard."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """SIGTERM and SIGHUP end a view as Ctrl-C does, so that the terminal is put right; what was ignored stays so."""
@@ -234,7 +240,8 @@ def _signals_interrupt() -> Iterator[None]:
     def interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    meant = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is signal.SIG_DFL]
+    ours = (signal.SIGTERM, signal.SIGHUP) if in_main_thread() else ()
+    meant = [each for each in ours if signal.getsignal(each) is signal.SIG_DFL]
     for each in meant:
         signal.signal(each, interrupt)
     try:

@@ -2,119 +2,109 @@
 
 from __future__ import annotations
 
-from typing import Any
+from penstock.render import arms, waits
+from penstock.render.cells import wrap
+from penstock.render.checklist import age, drawn, items
+from penstock.render.picture import Line, Row, Screen, Seen, beside, fitted, line
+from penstock.render.words import count, share, span
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from penstock.render.words import count, odds, share, span
-
-Row = dict[str, Any]
-
-MARKS = {"done": ("✔", "green"), "now": ("▸", "bold cyan"), "wait": ("·", "dim"), "bad": ("✘", "bold red")}
-PLAIN_MARKS = {"done": "ok", "now": ">>", "wait": "  ", "bad": "!!"}
+TWO_COLUMNS = 110  # from this width on the checklist stands beside the figures
+_STATES = {"ordering": "being ordered", "waiting": "waiting", "planned": "getting ready", "rolling_out": "rolling out",
+           "rolled_back": "rolled back", "stuck": "needs a person", "baking": "released; still watched"}  # fmt: skip
+_STYLES = {"released": "good", "baking": "good", "rolled_back": "bad", "stuck": "bad", "blocked": "bad"}
 
 
-def screen(
-    row: Row, events: list[Row], now: float, *, width: int, height: int, plain_marks: bool = False
-) -> RenderableType:
-    """The whole picture: head, stages, traffic, verdict, and what happened last, cut to the height there is."""
-    stages = _stages(row, events, plain_marks)
-    room = max(3, height - len(stages.rows) - 12)
-    parts: list[RenderableType] = [_head(row, now), Text(""), stages]
-    live = row["facts"].get("live")
-    if live and row["state"] == "rolling_out":
-        parts += [Text(""), _traffic(row, live, width), _verdict(live)]
-    parts += [Text(""), _happened(row, events, room, width), _foot(row)]
-    return Group(*parts)
+def screen(seen: Seen, on: Screen) -> list[Line]:
+    """The whole picture, never wider or higher than the terminal: a pure function of what the records say."""
+    head, foot = _head(seen, on), _foot(seen, on)
+    height = max(1, on.height - 1)  # the last line stays free: some terminals scroll when it is written to
+    made = _body(seen, on, height - len(head) - len(foot))
+    kept = [*head, *made][: max(1, height - len(foot))]
+    return [fitted(spans, on) for spans in [*kept, *foot][:height]]
 
 
-def _head(row: Row, now: float) -> Text:
-    ended = row["ended_at"] or (row["changed_at"] if row["state"] == "baking" else None) or now
-    style = {"released": "bold green", "baking": "bold green", "rolled_back": "bold red", "stuck": "bold red"}
-    text = Text(f"release {row['number']}  {row['service']} → {row['environment']}  ", style="bold")
-    text.append(str(row["revision"] or row["commit_id"][:12]))
-    text.append(f"  {row['state'].replace('_', ' ')}", style=style.get(row["state"], "bold cyan"))
-    text.append(f"  {span(max(0.0, ended - row['asked_at']))}", style="dim")
-    return text
+def _body(seen: Seen, on: Screen, room: int) -> list[Line]:
+    """Checklist, figures and wait, one below the other or side by side; what is left is for what happened."""
+    gap: list[Line] = [()] if room >= 16 else []
+    if on.width >= TWO_COLUMNS:
+        left = min(52, on.width // 3 + 2)
+        column = on.narrowed(on.width - left - 2)
+        figures = _figures(seen, column, gap)
+        made = beside(drawn(items(seen), max(1, room - 5), on.narrowed(left)), figures, on, left)
+    else:
+        figures = _figures(seen, on, gap)
+        kept = 0 if not gap else 3 if seen.is_over else 5  # for what happened, and the lines around it
+        made = drawn(items(seen), max(3, room - len(figures) - len(gap) - kept), on) + gap + figures
+    made = [*gap, *made]
+    rest = room - len(made) - 2 * len(gap)
+    happened = _happened(seen, on, rest) if rest > 0 else []
+    return [*made, *(gap if happened else []), *happened, *gap]
 
 
-def _stages(row: Row, events: list[Row], plain_marks: bool) -> Table:
-    table = Table.grid(padding=(0, 1))
-    for state, name, note in _lines(row, events):
-        mark, style = MARKS[state]
-        table.add_row(
-            Text(PLAIN_MARKS[state] if plain_marks else mark, style=style), Text(name), Text(note, style="dim")
-        )
-    return table
+def _figures(seen: Seen, on: Screen, gap: list[Line]) -> list[Line]:
+    parts = [arms.arms(seen, on), arms.evidence(seen, on), waits.lines(seen, on) or _outcome(seen, on)]
+    made: list[Line] = []
+    for part in parts:
+        made += [*(gap if made and part else []), *part]
+    return made
 
 
-def _lines(row: Row, events: list[Row]) -> list[tuple[str, str, str]]:
-    """(state, name, note) of every line of the checklist: what is done, what is under way, what is to come."""
-    keys = {event["key"] for event in events}
-    over = row["state"] not in ("waiting", "planned", "rolling_out")
-    lines = [_line("build", "build:done" in keys, "build:began" in keys, over)]
-    checks = {(e["data"]["moment"], e["data"]["name"]): e["data"] for e in events if e["kind"] == "check"}
-    plan = row["plan"] or {}
-    for moment in ("revision", "before"):
-        lines += [_check(moment, name, checks) for name in plan.get("checks", {}).get(moment, ())]
-    if row["waiting"] and row["state"] == "waiting":
-        lines.append(("now", "in line", f"waiting {row['waiting']}"))
-    for number, rung in enumerate(plan.get("rungs", ())):
-        lines.append(_line(rung["name"], f"shifted:{number}" in keys, f"shift:{number}" in keys, over))
-        if number == 0:
-            lines += [_check("candidate", name, checks) for name in plan.get("checks", {}).get("candidate", ())]
-    lines += [_check("promoted", name, checks) for name in plan.get("checks", {}).get("promoted", ())]
-    if "back" in keys:
-        lines.append(("done" if "back:done" in keys else "now", "gone back", ""))
-    return lines
+def _head(seen: Seen, on: Screen) -> list[Line]:
+    row = seen.row
+    kind = row["kind"]
+    ended = row["ended_at"] or (row["changed_at"] if row["state"] == "baking" else None)
+    took = span(max(0.0, ended - row["asked_at"])) if ended else age(max(0.0, seen.now - row["asked_at"]))
+    first = line(
+        (f"{kind} {row['number']} of {row['service']} to {row['environment']}", "strong"), "  ",
+        (_state(seen), _STYLES.get(row["state"], "bad" if "back" in seen.keys else "now")), (f"  {took}", "dim"),
+    )  # fmt: skip
+    what = row["revision"] or row["commit_id"][:12]
+    stable = (seen.plan.get("stable") or {}).get("id")
+    instead = f" instead of {stable}" if stable else " where nothing ran" if seen.plan else ""
+    second = line((f"{what}{instead}{on.dot}asked for by {row['person']} at {on.clock(row['asked_at'])}", "dim"))
+    return [first, second] if on.height >= 10 else [first]
 
 
-def _line(name: str, done: bool, begun: bool, over: bool) -> tuple[str, str, str]:
-    return ("done" if done else "bad" if begun and over else "now" if begun else "wait", name, "")
+def _state(seen: Seen) -> str:
+    if not seen.is_over and "back" in seen.keys:
+        return "going back"
+    if not seen.is_over and seen.held_by:
+        return f"held by {seen.held_by}"
+    state = str(seen.row["state"])
+    return _STATES.get(state, state)
 
 
-def _check(moment: str, name: str, checks: dict[tuple[str, str], Any]) -> tuple[str, str, str]:
-    found = checks.get((moment, name))
-    if not found:
-        return ("wait", name, moment)
-    state = {"running": "now", "passed": "done", "skipped": "done", "waived": "done"}.get(found["state"], "bad")
-    took = f", {span(found['seconds'])}" if "seconds" in found else ""
-    return (state, name, f"{moment}: {found['state']}{took}")
+def _outcome(seen: Seen, on: Screen) -> list[Line]:
+    """How it ended, and what every revision served meanwhile."""
+    row = seen.row
+    style = _STYLES.get(row["state"], "")
+    told = wrap(row["sentence"], on.width - arms.LABEL, 4, on.ellipsis)
+    made = [line(arms.label("outcome" if n == 0 else ""), (words, style)) for n, words in enumerate(told)]
+    arms_of = {"stable": (seen.plan.get("stable") or {}).get("id"), "candidate": row["revision"]}
+    served = [(arm, sums) for arm, name in arms_of.items() if (sums := row["facts"].get("served", {}).get(name))]
+    for number, (arm, sums) in enumerate(served):
+        made.append(line(arms.label("served" if number == 0 else ""), (f"{arm:<10}", arm), _served(sums)))
+    return made
 
 
-def _traffic(row: Row, live: Row, width: int) -> Table:
-    table = Table.grid(padding=(0, 1))
-    weight = row["facts"].get("weight_permille", 0)
-    cells = max(10, min(60, width - 40))
-    filled = round(cells * weight / 1000)
-    bar = Text("█" * filled, style="cyan") + Text("░" * (cells - filled), style="dim")
-    table.add_row("traffic", bar, f"{weight / 10:g} % to the candidate")
-    for arm in ("candidate", "stable"):
-        seen = live[arm]
-        failed = f"{count(seen['errors'])} of {count(seen['requests'])} requests failed ({share(seen['errors'], seen['requests'])})"
-        table.add_row(arm, Text(failed, style="red" if arm == "candidate" and seen["errors"] else ""), "")
-    return table
+def _served(sums: Row) -> str:
+    asked = sums["requests"]
+    mean = f", {sums['duration_us'] / asked / 1000:.1f} ms on average" if asked and "duration_us" in sums else ""
+    return f"{count(asked)} requests, {count(sums['errors'])} failed ({share(sums['errors'], asked)}){mean}"
 
 
-def _verdict(live: Row) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_row("against it", f"{odds(live['odds'])}, back at {odds(live['odds_limit'])}")
-    table.add_row("for it", f"{odds(live['acceptance'])}, accepted at {odds(live['acceptance_limit'])}")
-    table.add_row("now", Text(live["move"], style="dim"))
-    return table
+def _happened(seen: Seen, on: Screen, room: int) -> list[Line]:
+    """The newest events, as many as there is room for; what is said elsewhere on the picture is not said again."""
+    told = [e for e in seen.events if e["kind"] != "end" and e["data"].get("state") != "running"]
+    return [
+        line((f" {on.clock(e['at'])}  ", "dim"), (e["text"], "bad" if e["kind"] == "back" else "dim"))
+        for e in told[-room:]
+    ]
 
 
-def _happened(row: Row, events: list[Row], room: int, width: int) -> Text:
-    text = Text()
-    for event in events[-room:]:
-        line = f"+{span(max(0.0, event['at'] - row['asked_at'])):>9}  {event['text']}"
-        text.append(line[: max(20, width - 1)] + "\n", style="red" if event["kind"] == "back" else "dim")
-    return text
-
-
-def _foot(row: Row) -> Text:
-    if row["state"] in ("waiting", "planned", "rolling_out"):
-        return Text(f"penstock abort --release {row['number']} ends it; leaving this view does not", style="dim")
-    return Text(f"{row['sentence']}\npenstock show {row['number']} is its report")
+def _foot(seen: Seen, on: Screen) -> list[Line]:
+    number = seen.row["number"]
+    if seen.is_over:
+        return [line((f"penstock show {number}", "strong"), (" is its report", "dim"))]
+    ends = f"penstock abort --release {number}"
+    return [line(("Ctrl-C leaves, the release goes on", "dim"), (f"{on.dot}to end it: ", "dim"), (ends, "strong"))]

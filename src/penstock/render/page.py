@@ -56,6 +56,7 @@ def page(report: Report) -> str:
         _notes("Issues encountered", report.issues, report, "None."),
         _lessons(report),
         _next_steps(report),
+        _list("Contacts", report.contacts),
         _commits(report),
         _list(
             "Configuration changed", [f"{c.name}: {c.what}" for c in report.configuration], "names only, never values"

@@ -20,6 +20,8 @@ def text(plan: Plan) -> str:
     lines += _bounds(plan)
     if plan.risks:
         lines += ["", "risks", *(f"  - {risk}" for risk in plan.risks)]
+    if plan.contacts:
+        lines += ["", "contacts", *(f"  - {line}" for line in plan.contacts)]
     if plan.defaulted:
         lines += [
             "",

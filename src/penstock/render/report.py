@@ -21,6 +21,7 @@ def markdown(report: Report) -> str:
         section("Issues encountered", [line(note, report.asked_at) for note in report.issues], "None."),
         _lessons(report),
         _next_steps(report),
+        section("Contacts", report.contacts),
         _commits(report),
         section("Configuration", [f"{change.name}: {change.what}" for change in report.configuration]),
         section("Timeline", [f"+{span(row['after_s'])} {row['text']}" for row in report.timeline]),

@@ -1,0 +1,163 @@
+"""The live view's pictures: golden ones for every state, and the laws that hold for all of them.
+
+A golden picture that changed on purpose: `PENSTOCK_GOLDEN=write pytest tests/render`, then look at the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from penstock import api
+from penstock.cli.view import seen_of
+from penstock.records import events, releases
+from penstock.render.cells import width
+from penstock.render.live import screen
+from penstock.render.picture import STYLES, Screen, Seen, text_of
+from penstock.render.tell import ordered
+from penstock.state import State
+from penstock.testing.simulation import Simulation, environment
+from tests.render.paper import BEGAN, Paper, canary, cases
+
+GOLDEN = Path(__file__).parent / "pictures"
+SCREENS = {
+    "80x24": Screen(80, 24), "120x40": Screen(120, 40), "ascii": Screen(80, 24, ascii_only=True),
+}  # fmt: skip
+CASES = cases()
+SIZES = [(20, 5), (40, 12), (79, 23), (80, 24), (109, 24), (110, 24), (120, 40), (200, 60), (300, 100), (1, 1)]
+
+
+def picture(seen: Seen, on: Screen) -> list[str]:
+    return [text_of(spans) for spans in screen(seen, on)]
+
+
+@pytest.mark.parametrize("on", SCREENS)
+@pytest.mark.parametrize("case", CASES)
+def test_the_picture_is_the_golden_one(case: str, on: str) -> None:
+    """Every state looks as it was last looked at by a person."""
+    drawn = "\n".join(text.rstrip() for text in picture(CASES[case], SCREENS[on])) + "\n"
+    path = GOLDEN / f"{case}-{on}.txt"
+    if os.environ.get("PENSTOCK_GOLDEN") == "write":
+        path.write_text(drawn)
+    assert path.read_text() == drawn
+
+
+def test_no_golden_picture_is_left_over() -> None:
+    """Every file is the picture of a case."""
+    assert {f"{case}-{on}.txt" for case in CASES for on in SCREENS} == {path.name for path in GOLDEN.iterdir()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_never_wider_or_higher_than_the_terminal(size: tuple[int, int], ascii_only: bool) -> None:
+    """No line is wider than the terminal, no picture higher, and styles are known, in every state and at every size."""
+    for case, seen in CASES.items():
+        lines = screen(seen, Screen(*size, ascii_only=ascii_only))
+        assert len(lines) <= size[1], case
+        assert [] == [text_of(spans) for spans in lines if width(text_of(spans)) > size[0]], case
+        assert {style for spans in lines for _, style in spans} <= set(STYLES)
+
+
+def test_ascii_is_ascii() -> None:
+    """Where nothing else can be shown, nothing else is sent, whatever the records hold."""
+    paper = canary()
+    paper.row["service"] = "größe–店"
+    paper.tell(52, "note", "note", "naïve → “quoted” 🚀")
+    assert all(text.isascii() for text in picture(paper.seen(53), Screen(80, 24, ascii_only=True)))
+
+
+def test_what_others_wrote_is_harmless() -> None:
+    """Control characters, escape sequences and turned writing of a log line never reach the terminal."""
+    paper = canary()
+    for n, evil in enumerate(["\x1b[2J\x1b[31mred", "two\nlines\r\x00\x07", "\u202eturned", "\x9b31m", "half \ud800"]):
+        paper.tell(52, f"logs:{n}", "note", evil)
+    drawn = "".join(picture(paper.seen(53), Screen(120, 40)))
+    assert drawn.isprintable()
+    drawn.encode()
+
+
+def test_wide_characters_are_cut_between_them() -> None:
+    """A line of wide characters fills at most the width, and is cut with an ellipsis."""
+    paper = canary().tell(52, "note", "note", "店" * 200)
+    last = picture(paper.seen(53), Screen(81, 24))[-3]
+    assert last.endswith("店…")
+    assert width(last) in (80, 81)
+
+
+def test_the_same_records_are_the_same_picture() -> None:
+    """Whoever began to look earlier, and has more old figures, sees the same."""
+    paper = Paper().canary().watch(20, 1500, (0, 0, 0, 1))
+    whole = paper.seen(1501)
+    late = Seen(whole.row, whole.events, whole.looks[-660:], whole.orders, whole.now)
+    for on in SCREENS.values():
+        assert screen(whole, on) == screen(late, on)
+        assert screen(whole, on) == screen(whole, on)
+
+
+def test_who_begins_in_the_middle_sees_what_others_see() -> None:
+    """Drawing every picture on the way leaves no trace in the last one."""
+    paper = canary()
+    for second in range(60):
+        seen = paper.seen(53)
+        early = [event for event in seen.events if event["at"] < BEGAN + second]
+        screen(Seen(seen.row, early or [ordered(seen.row)], seen.looks[:second], [], BEGAN + second), Screen(80, 24))
+    assert screen(canary().seen(53), Screen(80, 24)) == screen(paper.seen(53), Screen(80, 24))
+
+
+def test_a_newcomer_reads_what_the_evidence_needs() -> None:
+    """Both limits are said in words, beside the odds; who holds it, until when, and how to abort as well."""
+    drawn = "\n".join(picture(CASES["canary"], Screen(80, 24)))
+    for words in ("12 to 1 of the 100 to 1 that send it back", "of the 20 to 1 that accept it", "until      ",
+                  "penstock abort --release 7"):  # fmt: skip
+        assert words in drawn
+    held = "\n".join(picture(CASES["held"], Screen(80, 24)))
+    assert "held by ana" in held
+    assert "penstock promote" in held
+
+
+@pytest.mark.parametrize("case", ["ordered", "building", "in-line", "held", "source-down", "undecided", "going-back"])
+def test_what_is_under_way_says_what_it_waits_for(case: str) -> None:
+    """No release that is under way leaves a viewer guessing, even on a small terminal."""
+    assert any(text.startswith("waits for  ") for text in picture(CASES[case], Screen(80, 24)))
+
+
+def test_nothing_changes_while_nothing_changes() -> None:
+    """A release that only waits is the same picture for the rest of the minute."""
+    seen = CASES["in-line"]
+    later = Seen(seen.row, seen.events, seen.looks, seen.orders, seen.now + 20)
+    assert screen(seen, Screen(80, 24)) == screen(later, Screen(80, 24))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_moment_of_a_release_on_paper_has_its_picture(seed: int, tmp_path: Path) -> None:
+    """Whole simulated releases with their troubles: at every fifth second the picture fits, and says what comes next."""
+    chance = random.Random(seed)
+    sim = Simulation(
+        tmp_path, chance.choice([5.0, 200.0]), seed, environment(chance.choice(["canary", "rolling"]), hold_s=30)
+    )
+    sim.metrics.fail(sim.candidate.id, chance.choice([0.001, 0.3]))
+    number = sim.order()
+    desk, begin, drawn = api.Desk(State(tmp_path), sim.store), sim.clock.monotonic(), []
+
+    def look() -> None:
+        row = releases.get(sim.store, number)
+        assert row
+        seen = replace(seen_of(desk, row, [ordered(row), *events.after(sim.store, number)]), now=sim.clock.now())
+        for size in ((80, 24), (120, 40), (30, 8)):
+            lines = picture(seen, Screen(*size))
+            assert len(lines) <= size[1]
+            assert max(map(width, lines)) <= size[0]
+        drawn.append("\n".join(picture(seen, Screen(80, 24))))
+
+    if chance.random() < 0.3:
+        sim.clock.at(begin + 30, lambda: setattr(sim.metrics, "down", "no route"))
+    for second in range(0, 300, 5):
+        sim.clock.at(begin + second, look)
+    sim.walk(number)
+    look()
+    assert all("waits for" in text or "outcome" in text for text in drawn)
+    assert "outcome" in drawn[-1]
