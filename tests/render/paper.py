@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from penstock.records import events, releases
+from penstock.records import events, looks, releases
 from penstock.records.store import Store
 from penstock.render.picture import Seen
 from penstock.render.tell import ordered
@@ -81,7 +81,8 @@ class Paper:
             self.looks.append({
                 "release": 7, "at": BEGAN + second + 0.3, "weight_permille": 50, "odds": 1.0, "acceptance": 1.0,
                 "candidate_requests": asked // 20, "candidate_errors": errors, "stable_requests": asked,
-                "stable_errors": asked // 400,
+                "stable_errors": asked // 400, "candidate_ms": 12.0 + n % 3 if asked else None,
+                "stable_ms": 11.0 + n % 2 if asked else None,
             })  # fmt: skip
         last = self.looks[-1]
         arms = {a: {"requests": last[f"{a}_requests"], "errors": last[f"{a}_errors"]} for a in ("candidate", "stable")}
@@ -113,9 +114,8 @@ class Paper:
         releases.update(store, 7, **{n: v for n, v in self.row.items() if n not in fixed}, **json_columns)
         for event in self.events:
             events.tell(store, event["at"], 7, event["key"], event["kind"], event["text"], event["data"])
-        with store.write() as db:
-            for look in self.looks:
-                db.execute(f"INSERT OR REPLACE INTO looks VALUES ({', '.join('?' * len(look))})", tuple(look.values()))
+        for look in self.looks:
+            looks.add(store, 7, {name: value for name, value in look.items() if name != "release"})
         return self
 
     def seen(self, at: float) -> Seen:

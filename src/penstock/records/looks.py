@@ -14,7 +14,8 @@ def add(store: Store, release: int, look: Row) -> None:
     with store.write() as db:
         db.execute(
             "INSERT OR REPLACE INTO looks VALUES (:release, :at, :weight_permille, :odds, :acceptance,"
-            " :candidate_requests, :candidate_errors, :stable_requests, :stable_errors)", {"release": release, **look},
+            " :candidate_requests, :candidate_errors, :stable_requests, :stable_errors, :candidate_ms, :stable_ms)",
+            {"release": release, "candidate_ms": None, "stable_ms": None, **look},
         )  # fmt: skip
 
 

@@ -61,6 +61,10 @@ MIGRATIONS = (
         text TEXT NOT NULL, uid INTEGER NOT NULL, person TEXT NOT NULL, host TEXT NOT NULL);
     CREATE INDEX notes_by_release ON notes (release);
     """,
+    """
+    ALTER TABLE looks ADD COLUMN candidate_ms REAL;
+    ALTER TABLE looks ADD COLUMN stable_ms REAL;
+    """,
 )
 FORMAT = len(MIGRATIONS)
 

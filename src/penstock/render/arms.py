@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from penstock.render.bars import failing, sparkline, towards, traffic
+from collections.abc import Callable
+
+from penstock.render.bars import failing, sparkline, taking, towards, traffic
 from penstock.render.cells import fill, width
 from penstock.render.picture import Line, Row, Screen, Seen, line
 from penstock.render.words import count, odds, share
 
 LABEL = 11  # cells before every figure
 WIDEST = 80
+ARMS = ("candidate", "stable")
+ROOMY = 30  # rows from which there is room for more than failures
 LEAST_TOP = 0.05  # a sparkline's highest step is at least 5 %: a single error is no mountain
+
+
+Draw = Callable[[list[Row], str, int], list[float | None]]
 
 
 def arms(seen: Seen, screen: Screen) -> list[Line]:
@@ -56,21 +63,34 @@ def _weight(seen: Seen) -> int:
 
 
 def _failures(seen: Seen, screen: Screen) -> list[Line]:
-    """A line an arm: its failed requests over time, and so far."""
-    told = {arm: _counted(seen.live[arm]) for arm in ("candidate", "stable")}
-    room = max(map(width, told.values())) + 12
-    cells = max(4, min(60, screen.width - LABEL - room))
-    series = {arm: failing(seen.looks, arm, cells) for arm in told}
-    top = max((value for values in series.values() for value in values if value), default=0.0)
+    """A line an arm: its failed requests over time, and so far; where there is room, how long they take as well."""
+    told = {arm: _counted(seen.live[arm]) for arm in ARMS}
+    made = _charts("failing", failing, told, LEAST_TOP, seen, screen)
+    took = {arm: _took(seen.looks, arm) for arm in ARMS}
+    if screen.height < ROOMY or not any(took.values()):
+        return made
+    return made + _charts("taking", taking, took, 0.0, seen, screen)
+
+
+def _charts(name: str, draw: Draw, told: dict[str, str], least: float, seen: Seen, screen: Screen) -> list[Line]:
+    """The same quantity on both arms, on one scale."""
+    cells = max(4, min(60, screen.width - LABEL - max(map(width, told.values())) - 12))
+    series = {arm: draw(seen.looks, arm, cells) for arm in ARMS}
+    top = max([least, *(value for values in series.values() for value in values if value)])
     made = []
     for arm, words in told.items():
-        drawn = sparkline(series[arm], max(top, LEAST_TOP), ascii_only=screen.ascii_only)
-        style = "bad" if arm == "candidate" and seen.live[arm]["errors"] else arm
+        drawn = sparkline(series[arm], top, ascii_only=screen.ascii_only)
+        is_bad = name == "failing" and arm == "candidate" and seen.live[arm]["errors"]
         chart = fill(drawn, cells, right=True) if drawn.strip() else fill("", cells)
-        made.append(
-            line(label("failing" if arm == "candidate" else ""), (fill(arm, 10), arm), (chart, style), f" {words}")
-        )
+        head = label(name if arm == "candidate" else "")
+        made.append(line(head, (fill(arm, 10), arm), (chart, "bad" if is_bad else arm), f" {words}"))
     return made
+
+
+def _took(looks: list[Row], arm: str) -> str:
+    """The newest mean time, in words."""
+    newest = next((look[f"{arm}_ms"] for look in reversed(looks) if look.get(f"{arm}_ms") is not None), None)
+    return f"{newest:.3g} ms a request" if newest is not None else ""
 
 
 def _counted(arm: Row) -> str:

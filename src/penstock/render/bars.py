@@ -29,7 +29,26 @@ def towards(value: float, limit: float, cells: int, *, ascii_only: bool) -> tupl
 
 
 def failing(looks: list[Row], arm: str, cells: int) -> list[float | None]:
-    """The share of failed requests of an arm over time, oldest first; None where it had no requests.
+    """The share of failed requests of an arm over time, oldest first; None where it had no requests."""
+    found = []
+    for pairs in _cells(looks, cells):
+        asked = sum(max(0, look[f"{arm}_requests"] - before[f"{arm}_requests"]) for before, look in pairs)
+        failed = sum(max(0, look[f"{arm}_errors"] - before[f"{arm}_errors"]) for before, look in pairs)
+        found.append(failed / asked if asked else None)
+    return found
+
+
+def taking(looks: list[Row], arm: str, cells: int) -> list[float | None]:
+    """How long an arm's requests took over time, in milliseconds, oldest first; None where nothing is known."""
+    found = []
+    for pairs in _cells(looks, cells):
+        told = [look[f"{arm}_ms"] for _, look in pairs if look.get(f"{arm}_ms") is not None]
+        found.append(sum(told) / len(told) if told else None)
+    return found
+
+
+def _cells(looks: list[Row], cells: int) -> list[list[tuple[Row, Row]]]:
+    """Looks, each with the one before it, by the cell of a sparkline that it falls into.
 
     A cell is a whole number of seconds, and begins at a multiple of it: so cells move on, and do not change behind one.
     """
@@ -39,13 +58,11 @@ def failing(looks: list[Row], arm: str, cells: int) -> list[float | None]:
     recent = [look for look in looks if look["at"] > end - SPAN_S]
     step = max(1, ceil((end - recent[0]["at"]) / cells))
     first = max(int(recent[0]["at"] // step), int(end // step) - cells + 1)
-    sums: dict[int, list[int]] = {cell: [0, 0] for cell in range(first, int(end // step) + 1)}
+    found: dict[int, list[tuple[Row, Row]]] = {cell: [] for cell in range(first, int(end // step) + 1)}
     for before, look in pairwise(recent):
-        cell = sums.get(int(look["at"] // step))
-        if cell is not None:
-            cell[0] += max(0, look[f"{arm}_requests"] - before[f"{arm}_requests"])
-            cell[1] += max(0, look[f"{arm}_errors"] - before[f"{arm}_errors"])
-    return [failed / asked if asked else None for asked, failed in sums.values()]
+        if (cell := int(look["at"] // step)) in found:
+            found[cell].append((before, look))
+    return list(found.values())
 
 
 def sparkline(values: list[float | None], top: float, *, ascii_only: bool) -> str:

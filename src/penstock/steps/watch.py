@@ -10,6 +10,7 @@ from typing import Any
 from penstock.core import verdict
 from penstock.core.evidence_outlook import what_would_decide
 from penstock.core.plan import Plan
+from penstock.core.reading import Reading
 from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
@@ -36,7 +37,7 @@ class Watched:
     `position` is the last reading folded; `began` says when each era was first seen. `watched_s` counts this rung's
     watched time (of a bake: this hour's, with `base_s` before it), `waited_s` also the time in which readings were
     missing. `closed` is how far the source had closed its seconds, and `open_s` the time since then. `also` is the evidence
-    under further policies, where there are some.
+    under further policies, where there are some. `mean_ms` is how long each arm's newest requests took.
     """
 
     move: Move
@@ -51,6 +52,7 @@ class Watched:
     closed: str = ""
     open_s: float = 0.0
     also: tuple[State, ...] = ()
+    mean_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def hour_is_over(self) -> bool:
@@ -133,7 +135,18 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     found = verdict.windows(new, plan.candidate.id, stable, Eras(began, settle_s))
     states = zip(policies, (seen.state, *seen.also), strict=True)
     state, *also = (verdict.fold(policy, one, found) for policy, one in states)
-    return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began)
+    mean_ms = {**seen.mean_ms, **_means(new, plan.candidate.id)}
+    return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began, mean_ms=mean_ms)
+
+
+def _means(readings: list[Reading], candidate: str) -> dict[str, float]:
+    """Mean time of a request in milliseconds, by arm; an arm without a request has none."""
+    sums: dict[str, list[int]] = {}
+    for reading in readings:
+        one = sums.setdefault("candidate" if reading.revision == candidate else "stable", [0, 0])
+        one[0] += reading.requests
+        one[1] += reading.duration_us
+    return {arm: round(duration / requests / 1000, 3) for arm, (requests, duration) in sums.items() if requests}
 
 
 def _timed(seen: Watched, passed: float, *, moved: bool) -> Watched:
@@ -202,6 +215,7 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
         "at": round(world.clock.now(), 1), "weight_permille": weight, "odds": said.odds, "acceptance": said.acceptance,
         "candidate_requests": said.candidate.requests, "candidate_errors": said.candidate.errors,
         "stable_requests": said.stable.requests, "stable_errors": said.stable.errors,
+        "candidate_ms": seen.mean_ms.get("candidate"), "stable_ms": seen.mean_ms.get("stable"),
     })  # fmt: skip
 
 
