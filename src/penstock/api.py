@@ -18,6 +18,23 @@ from penstock.state import State, default_root
 if TYPE_CHECKING:
     from penstock.core.report import Report
 
+__all__ = [
+    "Desk",
+    "drill",
+    "get",
+    "latest",
+    "note",
+    "open_desk",
+    "order",
+    "release",
+    "report",
+    "restart",
+    "rollback",
+    "show",
+    "status",
+    "wake",
+]
+
 ORDER_TEXTS = {
     "abort": "the release goes back to what ran before",
     "hold": "the release stays where it is until `promote` or `abort`",
@@ -161,7 +178,7 @@ def status(desk: Desk, service: str | None = None) -> list[dict[str, Any]]:
 
 def show(desk: Desk, number: int) -> dict[str, Any]:
     """All that is known of a release."""
-    row = _release(desk.store, number)
+    row = get(desk, number)
     checks = desk.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", number)
     return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks}
 
@@ -171,7 +188,7 @@ def report(desk: Desk, number: int) -> Report:
     from penstock.core.report import tell
     from penstock.records.known import known
 
-    _release(desk.store, number)
+    get(desk, number)
     found = known(desk.store, desk.state.evidence, number, time.time())
     assert found is not None, "looked for just now"
     return tell(found)
@@ -181,7 +198,7 @@ def note(desk: Desk, number: int, kind: str, text: str) -> None:
     """Add what only people know to a release, dated, under one's own name, in the audit log too."""
     from penstock.records import notes
 
-    row = _release(desk.store, number)
+    row = get(desk, number)
     text = " ".join(text.split())
     if not text:
         raise UsageError("empty-note", "a note needs words", next='penstock note RELEASE "what you know"')
@@ -203,8 +220,9 @@ def latest(desk: Desk, service: str, environment: str | None = None, *, running:
     return int(rows[0]["number"])
 
 
-def _release(store: Store, number: int) -> Row:
-    row = releases.get(store, number)
+def get(desk: Desk, number: int) -> Row:
+    """A release's record; UsageError when there is none."""
+    row = releases.get(desk.store, number)
     if row is None:
         raise UsageError("no-release", f"there is no release {number}", next="`penstock history` lists them")
     return row

@@ -19,18 +19,31 @@ from penstock.errors import StateError, UsageError
 @click.argument("environment", required=False, shell_complete=environments)
 @click.option("--service", shell_complete=services, help="The service; else the one of this checkout.")
 @click.option("--instance", help="Only instances whose name begins so (UNIT or UNIT-REVISION).")
+@click.option("--release", "number", type=int, help="Only the revision of this release; also after it was removed.")
+@click.option("--arm", type=click.Choice(["candidate", "stable"]), help="Only one side of the release under way.")
 @click.option(
     "-n", "--lines", default=50, show_default=True, type=click.IntRange(0, 100000), help="Last lines of each."
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on until interrupted.")
-def command(environment: str | None, service: str | None, instance: str | None, lines: int, follow: bool) -> None:
+def command(
+    environment: str | None, service: str | None, instance: str | None, number: int | None, arm: str | None, lines: int,
+    follow: bool,
+) -> None:  # fmt: skip
     """The last lines that the instances of a local environment wrote."""
     desk = api.open_desk()
-    service = service_here(desk, service)
-    place = desk.state.environment(service, environment_here(desk, service, environment))
+    row = api.get(desk, number) if number else None
+    service = row["service"] if row else service_here(desk, service)
+    environment = row["environment"] if row else environment_here(desk, service, environment)
+    place = desk.state.environment(service, environment)
     folder = place / "instances"
     values = _values(place / "secrets")
-    found = sorted(p for p in folder.glob("*/out.log") if p.parent.name.startswith(instance or ""))
+    revision = row["revision"] if row else _revision(desk, service, environment, arm) if arm else ""
+    found = sorted(p for p in folder.glob("*/out.log") if _is_asked(p.parent.name, instance or "", revision))
+    if not found and row and (kept := _kept(desk, row["number"])):
+        for name, text in kept:
+            for line in mask(text, values).splitlines()[-lines:] if lines else ():
+                click.echo(f"{name} | {line}")
+        return
     if not found:
         raise UsageError("no-logs", "no instance has written a log there", str(folder), next="`penstock status`")
     for path in found:
@@ -38,6 +51,32 @@ def command(environment: str | None, service: str | None, instance: str | None, 
             click.echo(f"{path.parent.name} | {line}")
     if follow:
         _follow(found, values)
+
+
+def _is_asked(name: str, begins: str, revision: str) -> bool:
+    """Instances are called UNIT-REVISION-NUMBER."""
+    return name.startswith(begins) and (not revision or f"-{revision}-" in f"{name}-")
+
+
+def _revision(desk: api.Desk, service: str, environment: str, arm: str) -> str:
+    """Which revision is the candidate, or stable, of the release that is under way."""
+    row = api.get(desk, api.latest(desk, service, environment, running=True))
+    found = ((row["plan"] or {}).get(arm) or {}).get("id")
+    if not found:
+        raise UsageError("no-arm", f"release {row['number']} has no {arm}", environment, next="`penstock status`")
+    return str(found)
+
+
+def _kept(desk: api.Desk, number: int) -> list[tuple[str, str]]:
+    """What a candidate left behind before it was removed: (instance, its log)."""
+    from penstock.records import evidence
+
+    pieces = [
+        one for one in evidence.of(desk.store, number) if one["name"].startswith("testimony/") and "log" in one["name"]
+    ]
+    return [
+        (one["name"].removeprefix("testimony/"), evidence.read(desk.state.evidence, one["digest"])) for one in pieces
+    ]
 
 
 def _values(folder: Path) -> list[str]:
