@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.cli.explain import whole
+from penstock.core.ending import STATES
 from penstock.manifest import pages
 from penstock.manifest.keys import Key
 from penstock.manifest.manual import Manual
@@ -21,7 +22,7 @@ _MADE = "<!-- Made by docs/make_reference.py; edit {source} instead. -->\n\n"
 def made() -> dict[str, str]:
     """Every page of the reference, by the name of its file."""
     manual = whole()
-    return {"manifest.md": manifest(manual), "errors.md": errors()}
+    return {"manifest.md": manifest(manual), "errors.md": errors(), "states.md": states()}
 
 
 def manifest(manual: Manual) -> str:
@@ -49,6 +50,15 @@ def errors() -> str:
     head = _MADE.format(source="src/penstock/errors.md") + "# Errors\n\n"
     head += "One part for each code; `penstock explain CODE` shows it. Exit codes are in `penstock --help`.\n"
     return "\n".join([head, *(f"## {page.name}\n\n{_block(page)}" for _, page in sorted(pages.errors().items()))])
+
+
+def states() -> str:
+    """Every state that a release can be in, and the exit codes."""
+    head = _MADE.format(source="src/penstock/core/ending.py") + "# States of a release, and exit codes\n\n"
+    head += "`penstock release`, `watch`, `rollback`, `restart` and `drill` exit with the code of the state they saw last.\n"
+    rows = [f"| `{state}` | {code} | {meaning} |" for state, (code, meaning) in STATES.items()]
+    rest = "\nBesides: 1 is a bug of Penstock, 2 a mistake in the command line, the manifest or the repository.\n"
+    return "\n".join([head, "| state | exit code | what it means |\n|---|---|---|", *rows, rest])
 
 
 def _target(name: str, text: str, keys: list[Key]) -> str:

@@ -13,13 +13,12 @@ from penstock import api
 from penstock.cli.completion import environments, services
 from penstock.cli.place import service_here
 from penstock.cli.view import say, terminal_width
-from penstock.core.ending import EXIT_CODES
+from penstock.core.ending import STATES
 from penstock.records.store import Row, Store
 from penstock.render.columns import columns
 from penstock.render.picture import Span
 from penstock.render.words import span
 
-STATES = (*EXIT_CODES, "waiting", "planned", "rolling_out")
 STYLES = {"released": "good", "baking": "good", "rolled_back": "bad", "stuck": "bad", "blocked": "bad"}
 HEADER = ["", "ORDERED", "ENVIRONMENT", "REVISION", "BY", "TOOK", "OUTCOME"]
 COLUMNS = (

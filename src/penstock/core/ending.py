@@ -7,9 +7,24 @@ from typing import Literal
 
 State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking", "drilled"]
 
-EXIT_CODES: dict[str, int] = {
-    "released": 0, "baking": 0, "drilled": 0, "blocked": 3, "aborted": 3, "superseded": 3, "rolled_back": 4, "stuck": 5,
-}  # fmt: skip
+# state: (the exit code of a verb that follows a release, what it means)
+STATES: dict[str, tuple[int, str]] = {
+    "waiting": (6, "Ordered, and in line: a release before it holds the environment, or no worker has come yet."),
+    "planned": (6, "Begun: it is built, its plan is drawn, its checks of `revision` and `before` are asked."),
+    "rolling_out": (6, "It may change the environment: placed, checked, and given traffic, or on its way back."),
+    "released": (0, "It serves all of the environment."),
+    "baking": (0, "It serves all of the environment, and is still watched with the power to go back."),
+    "drilled": (0, "A drill: the rollback was rehearsed, and what served before serves."),
+    "blocked": (3, "A check, a limit or an error stopped it before anything was changed."),
+    "aborted": (3, "A person stopped it before anything was changed."),
+    "superseded": (3, "A newer release took its place; what it had changed was put back."),
+    "rolled_back": (4, "What served before serves again: the verdict, a check, health, a crash loop, or a person."),
+    "stuck": (
+        5,
+        "It could neither go on nor go back in time: a person is needed, and the sentence says which command.",
+    ),
+}
+EXIT_CODES: dict[str, int] = {state: code for state, (code, _) in STATES.items() if code != 6}
 NOT_OVER = 6
 
 
