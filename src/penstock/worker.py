@@ -96,6 +96,8 @@ class _Walker:
     def _take_back(self, number: int, why: str) -> None:
         try:
             world = world_of(self._state, self._store, number, self._epoch)
+            if world.row()["promoted_at"] is not None:
+                return  # it serves, by record: the rest is done when it can be written down
             world.target.take_way_back(f"release {number}: {why}")
         except Exception as error:
             _say(f"release {number}: the way back could not be taken: {error}")

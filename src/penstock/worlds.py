@@ -81,8 +81,12 @@ class Builds:
 
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700, parents=True)
-            self._forge.export(revision.commit, str(folder))
-            marker.touch(mode=0o600)
+            try:
+                self._forge.export(revision.commit, str(folder))
+                marker.touch(mode=0o600)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)  # half of it is of no use to anybody
+                raise
         return folder
 
     def prune(self, keep: set[str]) -> None:
@@ -119,6 +123,12 @@ def manifest_at(forge: GitForge, commit: str) -> Any:
     return read(text, MANIFEST, registry.kinds())
 
 
+def template_at(forge: GitForge, commit: str, environment: Environment) -> str:
+    """The text of the environment's own form of the report; empty when it has none."""
+    path = environment.report.template
+    return (forge.read(commit, path) or "") if path else ""
+
+
 def world_of(state: State, store: Store, number: int, epoch: int) -> World:
     """The world of a release, from its record."""
     row = releases.get(store, number)
@@ -136,6 +146,7 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         {kind: registry.find("check", kind)() for kind in registry.BUILT_IN["check"]},
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
+        template=template_at(forge, row["commit_id"], environment),
     )  # fmt: skip
 
 

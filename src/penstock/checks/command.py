@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -25,6 +26,7 @@ _LAST_LINES = 5
 _LINE = 300
 _NOT_RUN = {126: "may not be executed", 127: "is not there"}  # by every POSIX shell
 _ENOEXEC = 8
+_MARKS = ("HOME", "PENSTOCK_IDEMPOTENCY_KEY")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -147,8 +149,23 @@ def _run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: 
 
 def _logged(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path) -> Ended:
     began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
-    done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
+    try:
+        done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
+    finally:
+        _end_left_behind(env)
     return Ended(done.code, tail(log, began, request.secrets), done.seconds, done.timed_out)
+
+
+def _end_left_behind(env: dict[str, str]) -> None:
+    """End what the command left, wherever it moved: it still carries this check's key and home in its environment."""
+    marks = {f"{name}={env[name]}".encode("utf-8", "surrogateescape") for name in _MARKS if env.get(name)}
+    if len(marks) < len(_MARKS):
+        return
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):  # it is gone, or another user's
+                if marks <= set((entry / "environ").read_bytes().split(b"\0")):
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 def tail(path: Path, began: int, secrets: dict[str, str]) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 
+from penstock.errors import PenstockError
 from penstock.providers.local import probe
 from penstock.providers.local.health import judge
 from penstock.providers.local.instance import Instance
-from penstock.providers.local.wanted import Health, Wanted
+from penstock.providers.local.secrets_file import secrets_in
+from penstock.providers.local.wanted import Health, Runnable, Wanted
 
 _FIRST_EVERY_S = 0.15
 _PATIENCE = 3
+_SHORTEST_SECRET = 4  # as in core.masking: a shorter one is no secret
 
 Noted = Callable[[Instance, str], None]
 """Called with an instance that became ready or unhealthy, and a sentence."""
@@ -58,7 +62,22 @@ def _heard(instance: Instance, answer: probe.Answer, wanted: Wanted, noted: Note
     revision = wanted.revisions.get(instance.revision)
     version = revision.version if revision and health and health.checks_version else None
     verdict = judge(answer.status, answer.body, version)
-    _judged(instance, verdict.ok, verdict.sentence, patience, noted)
+    sentence = verdict.sentence
+    if revision and not verdict.ok:  # it quotes the answer, and is written down
+        sentence = judge(answer.status, _without_secrets(answer.body, revision), version).sentence
+    _judged(instance, verdict.ok, sentence, patience, noted)
+
+
+def _without_secrets(body: bytes, revision: Runnable) -> bytes:
+    """An answer without the values of its revision's secrets; nothing of it where they cannot be known."""
+    try:
+        values = secrets_in(revision.secrets_file).values()
+    except PenstockError:
+        return b""
+    for value in sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True):
+        for spelling in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+            body = body.replace(spelling.encode("utf-8", "surrogateescape"), b"***")
+    return body
 
 
 def _judged(instance: Instance, is_well: bool, sentence: str, patience: int, noted: Noted) -> None:

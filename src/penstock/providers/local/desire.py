@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from penstock.errors import PenstockError, Refused
+from penstock.errors import NeedsPerson, PenstockError, Refused
 from penstock.providers.local.heartbeat import beat
 from penstock.providers.local.paths import Folder, locked, read_json, replace_json, sync
 
@@ -21,8 +21,15 @@ _AT_MOST_S = 0.5
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The desire in force; None before the first."""
-    return read_json(Folder.of(folder).desired)
+    """The desire in force; None before the first. What is not whole is an error, and never taken for nothing."""
+    path = Folder.of(folder).desired
+    found = read_json(path)
+    if found is not None and not (isinstance(found.get("generation"), int) and isinstance(found.get("fence"), list)):
+        raise NeedsPerson(
+            "unreadable", "this desire is not whole", str(path), "it has no generation, or no fence",
+            "put back what it was, from a backup; what runs goes on running",
+        )  # fmt: skip
+    return found
 
 
 def write(
@@ -36,7 +43,7 @@ def write(
     place = Folder.of(folder)
     place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(place.desired_lock):
-        current = read_json(place.desired) or {}
+        current = read(place) or {}
         generation = _generation(current)
         wanted = {**data, "fence": list(fence)}
         _refuse_lower(fence, current, place)
@@ -60,7 +67,7 @@ def lay_way_back(folder: str | os.PathLike[str], data: Mapping[str, Any]) -> int
     place = Folder.of(folder)
     place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(place.desired_lock):
-        current = read_json(place.desired) or {}
+        current = read(place) or {}
         generation = _generation(current) + 2
         fence = data.get("fence") or current.get("fence") or [0, 0]
         back = {
@@ -99,7 +106,7 @@ def take_way_back(folder: str | os.PathLike[str], why: str) -> bool:
 def _readable(place: Folder) -> dict[str, Any] | None:
     """A broken desire must not bar the way back."""
     try:
-        return read_json(place.desired)
+        return read(place)
     except PenstockError:
         return None
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from penstock import shell
@@ -18,6 +16,7 @@ from penstock.providers.local import asking, probe, processes
 from penstock.providers.local.environment import environment, filled
 from penstock.providers.local.instance import Instance
 from penstock.providers.local.paths import Folder
+from penstock.providers.local.secrets_file import secrets_in
 from penstock.providers.local.tcp_ports import PortLocks
 from penstock.providers.local.wanted import Arm, Wanted
 
@@ -122,7 +121,7 @@ class Instances:
         revision, program = wanted.revisions[instance.revision], wanted.program(instance.arm)
         home = self._folder.instance(instance.id) / "home"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secrets = _secrets(revision.secrets_file)
+        secrets = secrets_in(revision.secrets_file)
         port = self._ports.free_port()
         try:
             mark = processes.mark(self._folder.root, instance.id, *instance.arm, str(port))
@@ -264,20 +263,3 @@ def _ending(code: int | None) -> str:
     if code is None:
         return "ended"
     return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-
-
-def _secrets(path: str | None) -> dict[str, str]:
-    """The values in a secrets file; what went wrong never quotes its content."""
-    if path is None:
-        return {}
-    try:
-        data = json.loads(Path(path).read_bytes())
-        return {str(name): str(value) for name, value in data.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise PenstockError(
-            "secrets",
-            "the secrets of this revision cannot be read",
-            path,
-            type(error).__name__,
-            "resolve them again",
-        ) from None

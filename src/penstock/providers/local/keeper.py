@@ -269,7 +269,7 @@ class Keeper:
     def _run_envoy(self, wanted: Wanted) -> None:
         self._envoy_trouble = ""
         if wanted.listen or any(i.is_leaving for i in self._instances):
-            if wanted.listen:
+            if wanted.listen or self._envoy.process:  # one that just starts is asked too, for what drains
                 try:
                     self._envoy.keep_running()
                 except PenstockError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import PenstockError
+from penstock.errors import NeedsPerson, PenstockError
 from penstock.state import runtime_root
 
 _SOCKET_BYTES = 107
@@ -196,7 +196,7 @@ def sync(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A file's map; None where there is no file, a PenstockError `unreadable` where it holds anything
+    """A file's map; None where there is no file, a NeedsPerson `unreadable` where it holds anything
     else.
     """
     try:
@@ -204,7 +204,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise PenstockError(
+        raise NeedsPerson(
             "unreadable",
             "this file is not the JSON it should be",
             str(path),
@@ -212,7 +212,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
             "look at it, or remove it",
         ) from error
     if not isinstance(data, dict):
-        raise PenstockError("unreadable", "this file holds no map", str(path), next="look at it, or remove it")
+        raise NeedsPerson("unreadable", "this file holds no map", str(path), next="look at it, or remove it")
     return data
 
 

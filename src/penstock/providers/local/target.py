@@ -133,7 +133,11 @@ class LocalTarget:
 
     def heartbeat(self) -> None:
         """Somebody still watches."""
-        heartbeat.beat(self._folder)
+        try:
+            heartbeat.beat(self._folder)
+        except OSError as error:
+            said = f"the heartbeat cannot be written: {error.strerror}"
+            raise PenstockError("heartbeat", said, str(self._folder.root)) from error
 
     def take_way_back(self, why: str) -> bool:
         """Rename the way back into force: needs no space, no engine, no keeper of ours."""
@@ -159,9 +163,9 @@ class LocalTarget:
             )
         if there and _same(there, want):
             return int(there["generation"])
-        if desired.way_back:
-            desire.lay_way_back(self._folder, self._as_keeper_reads(desired.way_back, origin="fallback"))
         try:
+            if desired.way_back:
+                desire.lay_way_back(self._folder, self._as_keeper_reads(desired.way_back, origin="fallback"))
             return desire.write(self._folder, want, fence=tuple(want["fence"]), expecting=desired.expecting)
         except OSError as error:
             raise PenstockError(
@@ -272,6 +276,8 @@ def _instance(found: dict[str, Any]) -> Instance:
 
 def _tail(path: Path) -> str:
     with path.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - LOG_TAIL))
+        start = max(0, file.seek(0, 2) - LOG_TAIL)
+        file.seek(start)
+        if start:
+            file.readline()  # half a line may begin with half a secret, which nobody would know for one
         return file.read().decode("utf-8", "replace")
