@@ -36,7 +36,9 @@ bench: $(READY)
 	$(BIN)/python -m bench
 
 docs: $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group docs
 	$(BIN)/python docs/make_picture.py
+	$(BIN)/mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

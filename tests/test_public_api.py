@@ -8,8 +8,8 @@ import sys
 from penstock import api
 
 NAMES = [
-    "Desk", "drill", "get", "latest", "note", "open_desk", "order", "release", "report", "restart", "rollback",
-    "show", "status", "wake",
+    "Desk", "drill", "due", "get", "latest", "note", "open_desk", "order", "release", "report", "restart", "rollback",
+    "show", "status", "tick", "wake",
 ]  # fmt: skip
 
 

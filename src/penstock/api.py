@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Desk",
     "drill",
+    "due",
     "get",
     "latest",
     "note",
@@ -32,6 +33,7 @@ __all__ = [
     "rollback",
     "show",
     "status",
+    "tick",
     "wake",
 ]
 
@@ -207,6 +209,52 @@ def note(desk: Desk, number: int, kind: str, text: str) -> None:
     with desk.store.write():
         added = notes.add(desk.store, time.time(), number, kind, text, me)
         desk.audit(f"{number}:note:{added}", f"note: {kind}", release=place, text=text)
+
+
+def due(desk: Desk, number: int | None = None, *, ticked: bool = False) -> list[dict[str, Any]]:
+    """Reminders, oldest due first: the open ones, with the command that ticks each; with `ticked`, all of them."""
+    from penstock.core.report import follow_up
+    from penstock.records import due as reminders
+
+    if number is not None:
+        get(desk, number)
+    now = time.time()
+    told = [(row, follow_up(row, now)) for row in reminders.listed(desk.store, ticked=ticked, release=number)]
+    return [{**row, "overdue": one.overdue, "command": one.command} for row, one in told]
+
+
+def tick(desk: Desk, number: int, name: str, text: str = "") -> None:
+    """Tick a reminder under one's own name, with what came of it; in the audit log too."""
+    from penstock.records import due as reminders
+
+    row, now, me = get(desk, number), time.time(), who()
+    place = f"{row['service']}/{row['environment']}/{number}"
+    text = " ".join(text.split())
+    with desk.store.write():
+        found = _reminder(reminders.of(desk.store, number), row, name)
+        # The time is in the key: what is said of an attempt that was killed before it was kept stays said.
+        desk.audit(f"{number}:due:{name}:{now:.6f}", "reminder ticked", release=place, name=name, ask=found["ask"],
+                   text=text)  # fmt: skip
+        reminders.tick(desk.store, now, number, name, me["person"], text)
+
+
+def _reminder(known: list[Row], release: Row, name: str) -> Row:
+    """The open one of this name."""
+    from difflib import get_close_matches
+
+    found = next((row for row in known if row["name"] == name), None)
+    if found is None:
+        near = get_close_matches(name, [row["name"] for row in known], 1)
+        why = "its reminders are those of `later` in its manifest"
+        why = why if release["ended_at"] is not None else "it is not over, and reminders are written down then"
+        raise UsageError("no-reminder", f"release {release['number']} has no reminder `{name}`", name, why,
+                         f"did you mean `{near[0]}`?" if near else "`penstock due --all` lists them")  # fmt: skip
+    if found["done_at"] is not None:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found["done_at"]))
+        raise UsageError("ticked", f"`{name}` of release {release['number']} was ticked already", name,
+                         f"{found['person']} did, on {when}",
+                         f'to add to it: penstock note {release["number"]} "what you know"')  # fmt: skip
+    return found
 
 
 def latest(desk: Desk, service: str, environment: str | None = None, *, running: bool = False) -> int:

@@ -13,6 +13,7 @@ from penstock.core.plan import Facts, Plan, draw, still_true
 from penstock.core.rollout import Place
 from penstock.core.target import Artifact, Capabilities, Fence, Observed, Revision, Unit
 from penstock.errors import UserError
+from penstock.manifest.groups import Group
 from penstock.render.plan import text
 from penstock.testing.simulation import environment
 from penstock.testing.target import EVERYTHING
@@ -122,6 +123,21 @@ def test_a_unit_that_the_new_revision_adds_or_drops_goes_and_comes_back() -> Non
     assert {"web"} == {name for name, unit in back.units.items() if unit.placed.get("old")}
     for rung in plan.rungs:
         assert "old" not in rung.units["jobs"].placed
+
+
+def test_a_plan_names_whom_to_reach() -> None:
+    """The manifest's groups are contacts of the plan, a line each in its text; without groups nothing is said."""
+    groups = {"on-call": Group.model_validate({"reach": "pagerduty:P1", "people": ["ana"]})}
+    plan = draw(environment().model_copy(update={"groups": groups}), facts())
+    assert ("on-call: pagerduty:P1 (ana)",) == plan.contacts
+    assert text(plan).endswith("\n\ncontacts\n  - on-call: pagerduty:P1 (ana)")
+    assert "contacts" not in text(drawn())
+
+
+def test_a_plan_of_an_older_journal_has_no_contacts() -> None:
+    """A plan that was written down before there were contacts is still read."""
+    old = {name: value for name, value in data.dump(drawn()).items() if name != "contacts"}
+    assert () == data.load(Plan, old).contacts
 
 
 def test_the_text_of_a_plan_names_every_stage_and_the_way_back() -> None:

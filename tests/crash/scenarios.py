@@ -4,66 +4,107 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from penstock import api
 from penstock.records.store import Row
 from tests.site import Site
 
-CANARY = "{is: canary, increments: [20% for 1s, 50% for 1s], min_ready: 200ms, start_within: 20s}"
+CANARY = "{is: canary, increments: [20% for 200ms, 50% for 200ms], min_ready: 200ms, start_within: 20s}"
+LONG = CANARY.replace("50% for 200ms", "50% for 60s")
 ROLLING = "{is: rolling, min_ready: 200ms, start_within: 20s}"
+AT_ONCE = "{is: all_at_once, min_ready: 200ms, start_within: 20s}"
 SMOKE = "checklist: {candidate: {smoke: {get: /, retry_for: 2s}}}"
 LATE = "checklist: {candidate: {smoke: {get: /, retry_for: 2s}}, promoted: {integration: {get: /error}}}"
+
+End = tuple[str, str]
+RELEASED: End = ("released", "")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is released, what is asked meanwhile, and how it ends. `serves` is `candidate` or `stable`."""
+    """What is released, what a person does at half of the traffic, and how it ends.
+
+    `ends` are (state, cause) of the release, and of the one that takes its place where there is one. `stories` are
+    what is walked, from the step `since` on: what comes before is another scenario's. `serves` is the revision of the
+    last release, or what was stable before.
+    """
 
     name: str
     rollout: str
     extra: str
-    state: str
-    cause: str
-    serves: str
-    meanwhile: Callable[[Site, int], None] = lambda site, number: None
+    ends: tuple[End, ...] = (RELEASED,)
+    serves: Literal["candidate", "stable"] = "candidate"
+    deed: Literal["", "abort", "supersede"] = ""
+    hold: str = "200ms"
+    production: str = ""
+    stories: tuple[str, ...] = ("release/{first}",)
+    since: str = ""
 
-    def commit(self, site: Site, word: str) -> str:
+    def commit(self, site: Site, word: str, rollout: str = "") -> str:
         """A new candidate."""
-        text = site.manifest(rollout=self.rollout, env=f"WORD: {word}", extra=self.extra, hold="1s")
+        text = site.manifest(
+            rollout=rollout or self.rollout, env=f"WORD: {word}", extra=self.extra, hold=self.hold,
+            production=self.production,
+        )  # fmt: skip
         return site.commit(text.replace("then: roll_back", "then: promote"), word)
 
-
-def abort_at_half(site: Site, number: int) -> None:
-    """Abort once half of the traffic is on the candidate."""
-    at_half(site, number, lambda: api.order(site.desk, "abort", "app", "production", number))
-
-
-def at_half(site: Site, number: int, deed: Callable[[], object]) -> None:
-    """Do something when the candidate has half of the traffic, unless the release is over before."""
-    from penstock.records import events
-
-    def reached(row: Row) -> bool:
-        keys = {event["key"] for event in events.after(site.desk.store, number)}
-        return "shifted:2" in keys or row["state"] in ("released", "rolled_back", "stuck")
-
-    site.until(lambda: reached(site.row(number)))
-    deed()
+    def act(self, site: Site, number: int) -> None:
+        """What a person does."""
+        if self.deed == "abort":
+            api.order(site.desk, "abort", "app", "production", number)
+        elif self.deed == "supersede":
+            commit = self.commit(site, f"instead-of-{number}", AT_ONCE)
+            api.release(site.desk, site.repository, commit, "production", supersede=True)
 
 
 SCENARIOS = {
     one.name: one
     for one in (
-        Scenario("canary", CANARY, SMOKE, "released", "", "candidate"),
-        Scenario("rollback", CANARY, LATE, "rolled_back", "check", "stable"),
-        Scenario("rolling", ROLLING, SMOKE, "released", "", "candidate"),
+        Scenario("canary", CANARY, SMOKE),
+        Scenario("rollback", CANARY, LATE, (("rolled_back", "check"),), "stable"),
+        Scenario("rolling", ROLLING, SMOKE),
+        Scenario("abort", LONG, SMOKE, (("rolled_back", "person"),), "stable", "abort"),
         Scenario(
-            "abort",
-            CANARY.replace("50% for 1s", "50% for 60s"),
-            SMOKE,
-            "rolled_back",
-            "person",
-            "stable",
-            abort_at_half,
+            "supersede", LONG, SMOKE, (("superseded", "superseded"), RELEASED), deed="supersede",
+            stories=("release/{first}", "release/{second}"),
         ),
+        Scenario(
+            "bake", CANARY, SMOKE, production="bake: 2s", stories=("release/{first}", "bake/{first}/0"), since="promote"
+        ),
+        # Long enough to be met in its hold and in its bake.
+        Scenario("slow", CANARY, SMOKE, hold="3s", production="bake: 4s"),
     )
-}
+}  # fmt: skip
+WALKED = ("canary", "rollback", "rolling", "abort", "supersede", "bake")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a scenario, and how one sees that it has come: from the release's row and its events' keys."""
+
+    name: str
+    scenario: str
+    has_come: Callable[[Row, set[str]], bool]
+
+
+def _told(key: str) -> Callable[[Row, set[str]], bool]:
+    return lambda row, keys: key in keys
+
+
+STAGES = (
+    Stage("placing", "slow", _told("shift:0")),
+    Stage("at 20 %", "slow", _told("shifted:1")),
+    Stage("at 50 %", "slow", _told("shifted:2")),
+    Stage(
+        "held undecided", "slow", lambda row, keys: "shifted:2" in keys and row["waiting"].startswith("not accepted")
+    ),
+    Stage("promotion", "slow", _told("shift:3")),
+    Stage("promoted", "slow", _told("promoted")),
+    Stage("going back", "rollback", _told("back")),
+    Stage("gone back", "rollback", _told("back:done")),
+    Stage("bake", "slow", lambda row, keys: row["state"] == "baking"),
+)
+VICTIMS = ("keeper", "envoy", "stable", "candidate")
+# An instance of the candidate that dies may be held against it: then the release goes back, for one of these causes.
+HELD_AGAINST = tuple(("rolled_back", cause) for cause in ("health", "crash_loop", "start", "check", "verdict"))

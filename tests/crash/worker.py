@@ -1,6 +1,8 @@
-"""A worker that kills itself with SIGKILL: `python -m tests.crash.worker STATE N:before|inside|after`.
+"""A worker to which something happens at one boundary of one story: it dies, or the disk is full from then on.
 
-Before: the N-th step was not begun. Inside: its effect is there, its result is not kept. After: the result is kept.
+`python -m tests.crash.worker STATE STORY:N:before|inside|after [BALLAST:BYTES-LEFT]`. Before: the N-th step of the story
+was not begun. Inside: its effect is there, its result is not kept. After: the result is kept. With a ballast the disk is
+filled there, but for some bytes; without one the worker is killed.
 """
 
 from __future__ import annotations
@@ -8,42 +10,66 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import sqlite3
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from penstock import durable, worker
 from penstock.state import State
+from tests.crash.disk import fill
 
 
-def die_at(number: int, where: str) -> Callable[..., Any]:
-    """`durable.run` with a death in it."""
-    real, count = durable.run, 0
-
-    def die(now: str) -> None:
-        if count == number and where == now:
-            os.kill(os.getpid(), signal.SIGKILL)
+def at(point: str, deed: Callable[[], object]) -> Callable[..., Any]:
+    """`durable.run` with a deed in it; steps are counted from each story's first, replayed ones too."""
+    real = durable.run
+    counts: Counter[str] = Counter()
 
     def run(step: Callable[..., Any], world: Any, *values: Any) -> Any:
-        nonlocal count
-        count += 1
-        die("before")
+        story = threading.current_thread().name  # the engine tells each story in a thread of its name
+        counts[story] += 1
+        here = f"{story}:{counts[story]}"
+
+        def reached(where: str) -> None:
+            if point == f"{here}:{where}":
+                deed()
 
         @functools.wraps(step)
-        def mortal(*words: Any) -> Any:
+        def observed(*words: Any) -> Any:
             result = step(*words)
-            die("inside")
+            reached("inside")
             return result
 
-        result = real(mortal, world, *values)
-        die("after")
+        reached("before")
+        result = real(observed, world, *values)
+        reached("after")
         return result
 
     return run
 
 
+def fill_up(state: State, ballast: Path, left: int) -> None:
+    """Fill the disk. The databases have no room of their own left either: what their logs had grown to is given up."""
+    for path in (state.journal, state.records):
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    fill(ballast, left)
+
+
+def die() -> None:
+    """As `kill -9` does it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    at, _, point = sys.argv[2].partition(":")
-    durable.run = die_at(int(at), point)
-    sys.exit(worker.work(State(Path(sys.argv[1])).make()))
+    root, point, *ballast = sys.argv[1:]
+    deed: Callable[[], object] = die
+    if ballast:
+        place, _, left = ballast[0].rpartition(":")
+        deed = functools.partial(fill_up, State(Path(root)), Path(place), int(left))
+    durable.run = at(point, deed)
+    sys.exit(worker.work(State(Path(root)).make()))

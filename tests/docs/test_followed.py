@@ -15,7 +15,9 @@ from tests.docs.documents import Command, File, missing, steps
 from tests.site import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
-FOLLOWED = ["tutorial.md"]
+FOLLOWED = [
+    "tutorial.md", "guides/deploy-script.md", "guides/configuration.md", "guides/when-it-goes-wrong.md", "guides/proof.md",
+]  # fmt: skip
 WITHIN_S = 120
 
 
@@ -32,7 +34,8 @@ def reader(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         "GIT_COMMITTER_EMAIL": "ana@example.org",
     }  # fmt: skip
     yield place, env
-    subprocess.run(["penstock", "down", "production", "--yes"], cwd=place, env=env, capture_output=True, check=False)
+    for where in ("production", "staging"):
+        subprocess.run(["penstock", "down", where, "--yes"], cwd=place, env=env, capture_output=True, check=False)
     for line in Path("/proc").glob("[0-9]*/environ"):
         _end(line, str(tmp_path))
 
@@ -51,8 +54,10 @@ def _end(environ: Path, mark: str) -> None:
 def test_a_document_can_be_followed(name: str, reader: tuple[Path, dict[str, str]]) -> None:
     """Every file is written, every command is run, and what the document shows is what comes out."""
     place, env = reader
-    port = str(free_port())
-    for step in steps((DOCS / name).read_text().replace("8080", port)):
+    text = (DOCS / name).read_text()
+    for port in ("8080", "8081"):
+        text = text.replace(port, str(free_port()))
+    for step in steps(text):
         if isinstance(step, File):
             (place / step.name).parent.mkdir(parents=True, exist_ok=True)
             (place / step.name).write_text(step.text)

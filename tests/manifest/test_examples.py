@@ -11,7 +11,9 @@ import penstock
 from penstock.manifest import Manifest
 from penstock.manifest.bake import BakeErrors, BakePeriod, CriticalErrors
 from penstock.manifest.build import Build
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.later import Reminder, When
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.report import ReportForm
@@ -28,6 +30,8 @@ PACKAGE = Path(penstock.__file__).parent
 EXAMPLES = sorted([*PACKAGE.glob("manifest/*.example.yaml"), *PACKAGE.glob("providers/*/section.example.yaml")])
 SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/build": (Build,),
+    "manifest/checklist": (Reminder, When),
+    "manifest/groups": (Group,),
     "manifest/health": (Health,),
     "manifest/logs": (Logs,),
     "manifest/prepare": (Prepare,),

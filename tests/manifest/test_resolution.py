@@ -86,7 +86,7 @@ def test_any_other_key_is_replaced_whole(production: Callable[[str], Environment
     assert ("canary", CANARY, 5) == (found.strategy, found.increments, found.min_ready_s)
 
 
-@pytest.mark.parametrize("key", ["prepare", "health", "checklist", "logs", "env", "secrets", "bake"])
+@pytest.mark.parametrize("key", ["prepare", "health", "checklist", "logs", "env", "secrets", "groups", "bake"])
 def test_none_takes_a_whole_key_away(key: str, production: Callable[[str], Environment]) -> None:
     """`none` after a key leaves the environment as if nothing had been said for all."""
     said = {
@@ -96,6 +96,7 @@ def test_none_takes_a_whole_key_away(key: str, production: Callable[[str], Envir
         "logs": "{critical: [FATAL]}",
         "env": "{A: b}",
         "secrets": "{A: env:B}",
+        "groups": "{dev: {people: [ana]}}",
         "bake": "1h",
     }
     found = production(f"{key}: {said[key]}\n{PRODUCTION}    {key}: none\n")

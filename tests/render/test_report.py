@@ -17,12 +17,14 @@ from penstock.core.reading import Reading
 from penstock.core.recording import pack, unpack
 from penstock.core.report import Known, Report, tell
 from penstock.core.report_series import POINTS, series_of
-from penstock.records import notes
+from penstock.manifest.groups import Group
+from penstock.manifest.later import Reminder
+from penstock.records import due, notes
 from penstock.records.known import known
 from penstock.render.compare import compare
 from penstock.render.page import page
 from penstock.render.report import markdown
-from penstock.testing.simulation import Simulation
+from penstock.testing.simulation import Simulation, environment
 
 GOLDEN = Path(__file__).parent / "golden"
 WHO = {"uid": 7, "person": "ana", "host": "here"}
@@ -51,13 +53,31 @@ def released(folder: Path) -> Known:
     return found
 
 
+def followed(folder: Path) -> Known:
+    """A release that went well, with groups and reminders: one ticked, one overdue, one of a hostile manifest."""
+    groups = {"on-call": Group.model_validate({"reach": "pagerduty:P1", "people": ["ana"]})}
+    asked = {
+        "review": ("Lessons written down?", "7d"),
+        "documents": ("Documents up to date?", "1d"),
+        "odd": (HOSTILE, "9d"),
+    }
+    later = {n: Reminder.model_validate({"ask": a, "by": "on-call", "due": d}) for n, (a, d) in asked.items()}
+    sim = Simulation(folder, asked=environment().model_copy(update={"groups": groups, "later": later}))
+    sim.release()
+    now = sim.clock.now() + 2 * 86400
+    due.tick(sim.store, now, 1, "review", "bo", "yes, and | told")
+    found = known(sim.store, folder / "evidence", 1, now + 100)
+    assert found is not None
+    return found
+
+
 def stable_words(text: str) -> str:
     """Without what differs from run to run and from one zlib to the next: digests and sizes of the evidence."""
     text = re.sub(r"[0-9a-f]{16}…|[0-9a-f]{64}", "DIGEST", text)
     return re.sub(r"`DIGEST` \| [\d,]+ \|", "`DIGEST` | SIZE |", text)
 
 
-@pytest.mark.parametrize("make", [rolled_back, released], ids=lambda make: str(make.__name__))
+@pytest.mark.parametrize("make", [rolled_back, released, followed], ids=lambda make: str(make.__name__))
 def test_the_words_are_as_written_down(tmp_path: Path, make: object) -> None:
     """The Markdown of a known release is the golden file; PENSTOCK_GOLDEN=write makes it anew."""
     text = stable_words(markdown(tell(make(tmp_path))))  # type: ignore[operator]
@@ -111,6 +131,21 @@ def test_a_page_stands_alone(tmp_path: Path) -> None:
     text = page(tell(rolled_back(tmp_path)))
     assert not re.search(r"<script|<link|<img|url\(|@import|https?://|javascript:| on\w+=", text)
     assert 1_000_000 > len(text.encode())
+
+
+def test_every_form_lists_what_is_followed_up(tmp_path: Path) -> None:
+    """Page, Markdown and data have every reminder, how it stands, and whom to reach; what is awaited is said."""
+    report = tell(followed(tmp_path))
+    assert [("documents", True, False), ("review", False, True), ("odd", False, False)] == [
+        (one.name, one.overdue, one.done_at is not None) for one in report.follow_ups
+    ]
+    for text in (page(report), markdown(report)):
+        assert "This report awaits 2 of 3 follow-ups: documents, odd." in text
+        assert "on-call: pagerduty:P1 (ana)" in text
+        assert "bo ticks review" in text
+    assert "<script" not in page(report)
+    rows = re.findall(r"^\| (?:documents|review|odd) \|.*$", markdown(report), re.MULTILINE)
+    assert [6, 6, 6] == [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
 
 
 def test_words_from_outside_stay_words(tmp_path: Path) -> None:

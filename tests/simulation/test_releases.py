@@ -14,7 +14,10 @@ import pytest
 
 from penstock.core.ending import Ending
 from penstock.errors import PenstockError
-from penstock.records import audit, environments, orders, releases
+from penstock.manifest.groups import Group, Reach
+from penstock.manifest.verdict import Undecided, Verdict
+from penstock.records import audit, environments, events, orders, releases
+from penstock.steps.end import end
 from penstock.testing import Killed
 from penstock.testing.simulation import Simulation, environment
 
@@ -57,7 +60,7 @@ def draw(folder: Path, seed: int) -> tuple[Simulation, str]:
     elif trouble == "stale":
         sim.clock.at(when, lambda: setattr(sim.metrics, "is_stale", True))
     elif trouble == "foreign":
-        sim.clock.at(when, lambda: sim.target.change_by_foreign_hand("web", {sim.stable.id: 1000}))
+        sim.clock.at(when, lambda: meddle(sim))
     elif trouble == "clock":
         sim.clock.at(when, lambda: sim.clock.jump(chance.choice([-3600, 600])))
     elif trouble == "silence":
@@ -71,6 +74,12 @@ def draw(folder: Path, seed: int) -> tuple[Simulation, str]:
     for _ in range(chance.choice([0, 0, 1, 3])):
         sim.target.die_at(chance.randrange(10, 400), chance.choice(["before", "after"]))
     return sim, trouble
+
+
+def meddle(sim: Simulation) -> None:
+    """A foreign hand, while the release is under way: what comes after its promotion is nothing that it could see."""
+    if (releases.get(sim.store, 1) or {})["promoted_at"] is None:
+        sim.target.change_by_foreign_hand("web", {sim.stable.id: 1000})
 
 
 def give(sim: Simulation, verb: str) -> None:
@@ -159,6 +168,28 @@ def test_a_way_back_that_takes_too_long_asks_for_a_person(folder: Path) -> None:
     assert f"penstock rollback --to {sim.stable.id} production" in ending.sentence
 
 
+def test_who_needs_a_person_says_whom_to_reach(folder: Path) -> None:
+    """A release that is stuck names on-call in its sentence, in its event and in its report, once each."""
+    groups = {"on-call": Group(reach=(Reach(scheme="pagerduty", where="P1"),)), "dev": Group(people=("ana",))}
+    sim = Simulation(folder, asked=environment().model_copy(update={"groups": groups}))
+    when = sim.clock.monotonic() + 10
+    sim.clock.at(when, lambda: sim.target.lose_answers(1_000_000))
+    sim.clock.at(when, lambda: give(sim, "abort"))
+    ending = sim.release()
+    told = next(event for event in events.after(sim.store, 1) if event["key"] == "back:stuck")
+    assert ("stuck", 1) == (ending.state, ending.sentence.count("; reach on-call: pagerduty:P1"))
+    assert 1 == told["text"].count("reach on-call: pagerduty:P1")
+    assert "## Contacts\n\n- on-call: pagerduty:P1\n- dev: ana\n" in (folder / "1/report.md").read_text()
+
+
+def test_going_back_that_breaks_off_says_whom_to_reach(folder: Path) -> None:
+    """However a release comes to stand half-way: its end names who is to be reached."""
+    groups = {"dev": Group(reach=(Reach(scheme="slack", where="dev"),))}
+    sim = Simulation(folder, asked=environment().model_copy(update={"groups": groups}))
+    ending = end(sim.world(sim.order()), Ending("stuck", "person", "going back broke off"))
+    assert "going back broke off; reach dev: slack:dev" == ending.sentence
+
+
 def test_a_death_at_any_call_changes_nothing(folder: Path) -> None:
     """Killed before or after any call of the target: the same end as without."""
     calls = Simulation(_sub(folder, "whole"))
@@ -175,3 +206,40 @@ def _sub(folder: Path, name: str) -> Path:
     place = folder / name
     place.mkdir()
     return place
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "folded late"])
+def test_ten_missing_minutes_are_a_hole(folder: Path, lost: bool) -> None:
+    """Ten minutes without readings are no time of the increment, and convict nobody: it is watched in full all the same."""
+    increments = ["10% for 20s", "50% up to 60s"]
+    sim = Simulation(folder, asked=environment({"is": "canary", "increments": increments}, hold_s=3600))
+    missing(sim, sim.clock.monotonic() + 10, 600, lost=lost)
+    assert "released" == sim.release().state
+    at = {event["key"]: event["at"] for event in events.after(sim.store, 1)}
+    stayed = at["shift:2"] - at["shifted:1"]
+    assert 619 < stayed < 640
+
+
+def test_a_source_that_stays_silent_promotes_nobody(folder: Path) -> None:
+    """Readings that do not come back within `hold` leave it undecided: back, even where undecided promotes."""
+    verdict = Verdict(undecided=Undecided(hold=60.0, then="promote"))
+    sim = Simulation(folder, asked=environment().model_copy(update={"verdict": verdict}))
+    missing(sim, sim.clock.monotonic() + 10, 600, lost=True)
+    ending = sim.release()
+    assert ("rolled_back", "undecided") == (ending.state, ending.cause)
+    assert "no second was closed" in ending.sentence
+
+
+def missing(sim: Simulation, when: float, seconds: float, *, lost: bool) -> None:
+    """From then on nobody folds readings; afterwards those of the time between come late, or never."""
+
+    def suspend() -> None:
+        sim.metrics.is_stale = True
+        sim.metrics.load(0 if lost else sim.requests_per_s)
+
+    def go_on() -> None:
+        sim.metrics.is_stale = False
+        sim.metrics.load(sim.requests_per_s)
+
+    sim.clock.at(when, suspend)
+    sim.clock.at(when + seconds, go_on)

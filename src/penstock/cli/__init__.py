@@ -10,6 +10,8 @@ import click
 
 from penstock.errors import ManifestError, PenstockError
 
+CLOSED_PIPE = 141  # as the shell says of a program that SIGPIPE ended
+
 # verb: (what it does, in one line; the group it is listed under)
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("Release a small shop three times under load, and watch the third be rolled back.", "Begin"),
@@ -33,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("The report of a release: a page with charts, Markdown, or data.", "Look"),
     "compare": ("Two releases side by side.", "Look"),
     "note": ("Add to a release what only people know.", "Look"),
+    "due": ("What people still have to do after releases; tick it.", "Look"),
     "events": ("What happened in a release, a line an event.", "Look"),
     "show": ("All that is known of a release.", "Look"),
     "history": ("Releases of this service, newest first.", "Look"),
@@ -107,4 +110,9 @@ def main() -> None:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.exit(141)
+        sys.exit(CLOSED_PIPE)
+    except SystemExit as ended:
+        # click makes 1 of a reader that has left (`| head -1`), and 1 is a bug of ours.
+        if isinstance(ended.__context__, BrokenPipeError):
+            sys.exit(CLOSED_PIPE)
+        raise

@@ -12,8 +12,8 @@ from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
-from penstock.manifest.groups import contacts
 from penstock.manifest.bake import BakePeriod
+from penstock.manifest.groups import contacts
 from penstock.manifest.rollout import Increment, Rollout
 
 FORMAT = 1

@@ -41,6 +41,7 @@ class Known:
     notes: Sequence[Row] = ()
     readings: Sequence[Reading] = ()
     now: float = 0.0
+    due: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,21 @@ class Change:
 
     name: str
     what: str
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A reminder: what is asked, of whom, until when; `done_at` None: it is open. `command` ticks it."""
+
+    name: str
+    ask: str
+    by: str
+    due_at: float
+    overdue: bool
+    done_at: float | None
+    done_by: str
+    text: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,9 @@ class Report:
     head: Row
     series: Series = field(default_factory=Series)
     format: int = FORMAT
+    contacts: tuple[str, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+    awaits: str = ""
 
 
 def tell(known: Known) -> Report:
@@ -135,7 +154,8 @@ def tell(known: Known) -> Report:
         tuple(_note(n) for n in known.notes), tuple(known.checks), _timeline(known),
         tuple(facts.get("commits", ())), _changes(plan), tuple(e for e in known.evidence if e["name"] != "report"),
         _how_back(row, plan), plan.get("way_back", "") if row["state"] in ("released", "baking") else "",
-        facts.get("head", {}), _series(known),
+        facts.get("head", {}), _series(known), contacts=tuple(plan.get("contacts", ())),
+        follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
     )  # fmt: skip
 
 
@@ -281,7 +301,31 @@ def _timeline(known: Known) -> tuple[Row, ...]:
         {"after_s": max(0.0, n["at"] - asked), "kind": n["kind"], "text": f"{n['person']}: {n['text']}"}
         for n in known.notes
     ]
+    told += [
+        {"after_s": max(0.0, d["done_at"] - asked), "kind": "due", "text": f"{d['person']} ticks {d['name']}{_with(d)}"}
+        for d in known.due if d["done_at"] is not None
+    ]  # fmt: skip
     return tuple(sorted([*plain, *told], key=lambda line: float(line["after_s"])))
+
+
+def _with(row: Row) -> str:
+    return f": {row['text']}" if row["text"] else ""
+
+
+def follow_up(row: Row, now: float) -> FollowUp:
+    """A reminder as it stands now."""
+    is_open = row["done_at"] is None
+    return FollowUp(
+        row["name"], row["ask"], row["by_group"], row["due_at"], is_open and row["due_at"] < now, row["done_at"],
+        row["person"], row["text"], f"penstock due {row['release']} {row['name']} --done" if is_open else "",
+    )  # fmt: skip
+
+
+def _awaits(due: Sequence[Row]) -> str:
+    """What the report is still without."""
+    names = [row["name"] for row in due if row["done_at"] is None]
+    what = f"{len(names)} of {len(due)} follow-ups" if len(due) > 1 else "its follow-up"
+    return f"this report awaits {what}: {', '.join(names)}" if names else ""
 
 
 def _changes(plan: Row) -> tuple[Change, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.manifest.environment import MOMENTS, CheckEntry, Moment
+from penstock.manifest.later import LATER
 from penstock.manifest.node import Entry, Map, Node, Place, Scalar
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Section
@@ -65,7 +66,7 @@ _LATER_KEYS = frozenset(
 def checklist(
     node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems: Problems
 ) -> dict[Moment, dict[str, CheckEntry]]:
-    """Every entry of every moment; what cannot be read is noted and left out."""
+    """Every check of every moment; what cannot be read is noted and left out. `later` has reminders, and no checks."""
     found: dict[Moment, dict[str, CheckEntry]] = {}
     if not isinstance(node, Map):
         problems.add(
@@ -73,13 +74,15 @@ def checklist(
             node.place,
             "`checklist` is a map of moments",
             "the moment decides what a failure means",
-            f"a map with {choice(MOMENTS)}",
+            f"a map with {choice((*MOMENTS, LATER))}",
         )
         return found
     for entry in node.entries.values():
         moment = next((known for known in MOMENTS if known == entry.key.text), None)
+        if entry.key.text == LATER:
+            continue
         if moment is None:
-            refuse_key(entry.key, MOMENTS, ("later",), key.text, problems)
+            refuse_key(entry.key, (*MOMENTS, LATER), (), key.text, problems)
         elif isinstance(entry.value, Map):
             found[moment] = _moment(moment, entry.value, kinds, problems)
         else:

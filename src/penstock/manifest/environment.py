@@ -7,8 +7,11 @@ from typing import Literal
 
 from pydantic import Field, SerializeAsAny
 
+from penstock.manifest.bake import BakePeriod, span_s
 from penstock.manifest.build import Build
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.report import ReportForm
@@ -57,17 +60,24 @@ class Environment(Section):
     health: Health | None = None
     env: dict[str, str] = Field(default_factory=dict)
     secrets: dict[str, SecretReference] = Field(default_factory=dict)
+    groups: dict[str, Group] = Field(default_factory=dict)
     checklist: dict[Moment, dict[str, CheckEntry]] = Field(default_factory=dict)
+    later: dict[str, Reminder] = Field(default_factory=dict)
     logs: Logs = Logs()
     report: ReportForm = ReportForm()
     target: TargetEntry
     rollout: Rollout = Rollout()
     verdict: Verdict = Verdict()
-    bake_s: float = 0.0
+    bake: tuple[BakePeriod, ...] = ()
     rollback_within_s: float = 300.0
     unattended_s: float = 120.0
     keep_evidence_s: float = 400 * 86400.0
     said: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def bake_s(self) -> float:
+        """How long a promoted revision is watched in all."""
+        return span_s(self.bake)
 
     def sees(self, unit: str) -> tuple[str, ...]:
         """The names of the secrets that a unit gets."""

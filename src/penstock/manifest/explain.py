@@ -43,6 +43,9 @@ _EXAMPLES = {
     "weight_permille": "5% for 30m",
     "ratio": "1.5x + 0.05pp",
     "scheme": "file:/a/path",
+    "where": "slack:releases",
+    "ask": "ask: Lessons written down?",
+    "ended": "ended: rolled_back",
 }
 
 

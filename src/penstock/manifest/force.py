@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from penstock.manifest.build import Build
 from penstock.manifest.checklist import checklist
 from penstock.manifest.environment import CheckEntry, Environment, Kinds, Moment, TargetEntry
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.later import reminders
 from penstock.manifest.logs import Logs
 from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.prepare import Prepare
@@ -44,7 +46,9 @@ def in_force(
     parts: dict[str, Any] = {
         "env": _env(tree, problems),
         "secrets": _secrets(tree, problems),
+        "groups": _groups(tree, problems),
         "checklist": _checks(tree, kinds, problems),
+        "later": reminders(tree, problems, whole=whole),
         "prepare": _one("prepare", Prepare, tree, problems, may_be_none=True),
         "logs": _one("logs", Logs, tree, problems, may_be_none=True) or Logs(),
         "report": _one("report", ReportForm, tree, problems, may_be_none=True) or ReportForm(),
@@ -57,7 +61,7 @@ def in_force(
         references(tree, build[1], problems)
     if not whole or problems or where is None:
         return None
-    parts |= times.model_dump()
+    parts |= {name: getattr(times, name) for name in type(times).model_fields}
     found = Environment(name=key.text, build=build[0], units=units, health=health, target=where, **parts)
     return found.model_copy(update={"said": said(found, times, tree, build[1])})
 
@@ -111,6 +115,14 @@ def _secrets(tree: Map, problems: Problems) -> dict[str, SecretReference]:
         reference = typed(SecretReference, entry.value, entry.key, problems)
         if is_variable(entry.key, problems) and reference:
             found[entry.key.text] = reference
+    return found
+
+
+def _groups(tree: Map, problems: Problems) -> dict[str, Group]:
+    found = {}
+    for entry in _named("groups", tree, "groups: {dev: {people: [ana, bo]}}", problems).entries.values():
+        if is_name("group", entry.key, problems) and (group := typed(Group, entry.value, entry.key, problems)):
+            found[entry.key.text] = group
     return found
 
 

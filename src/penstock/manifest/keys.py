@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticUndefined
 
+from penstock.manifest.bake import BakePeriod
 from penstock.manifest.build import Build
 from penstock.manifest.environment import MOMENTS, Kinds
 from penstock.manifest.forms import form, is_section
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.read import FORMAT, ONCE
@@ -35,6 +38,7 @@ TOP: dict[str, Any] = {
     "units": dict[Name, Unit],
     "env": dict[Variable, str],
     "secrets": dict[Variable, SecretReference],
+    "groups": dict[Name, Group],
     "prepare": Annotated[Prepare | None, BeforeValidator(or_none)],
     "checklist": dict[Literal[MOMENTS], dict[str, str]],  # type: ignore[valid-type]
     "target": Section,
@@ -47,7 +51,13 @@ TOP: dict[str, Any] = {
 }
 NEEDED = frozenset({"penstock", "service", "environments", "target"})
 _FIRST: dict[str, type[Section]] = {"build": Build, "health": Health, "prepare": Prepare}
-_THEN: dict[str, type[Section]] = {"rollout": Rollout, "verdict": Verdict, "logs": Logs, "report": ReportForm}
+_THEN: dict[str, type[Section]] = {
+    "bake": BakePeriod,
+    "rollout": Rollout,
+    "verdict": Verdict,
+    "logs": Logs,
+    "report": ReportForm,
+}
 _DEFAULTS = {"rollout.increments": CANARY}
 _UNITS_S = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -86,6 +96,8 @@ def all_keys(kinds: Kinds) -> list[Key]:
         found += _below(name, (name,), section)
     found += [Key("units.NAME", ("units", "NAME"), "map, or command", "", False)]
     found += _below("units.NAME", ("units", "NAME"), Unit)
+    found += [Key("groups.NAME", ("groups", "NAME"), "map", "", False)]
+    found += _below("groups.NAME", ("groups", "NAME"), Group)
     for name, section in _THEN.items():
         found += _below(name, (name,), section)
     found += [_key(name, (name,), Times, name) for name in keys_of(Times)]
@@ -93,6 +105,8 @@ def all_keys(kinds: Kinds) -> list[Key]:
     found += [Key("environments.NAME.like", ("environments", "NAME", "like"), "an environment's name", "", False)]
     found += [Key("checklist.MOMENT", ("checklist", "MOMENT"), "map of name: check", "", False)]
     found += [Key("checklist.MOMENT.NAME", ("checklist", "MOMENT", "NAME"), "command, or map", "", False)]
+    found += [Key("checklist.later.NAME", ("checklist", "later", "NAME"), "map", "", False)]
+    found += _below("checklist.later.NAME", ("checklist", "later", "NAME"), Reminder)
     for kind, model in kinds.get("target", {}).items():
         found += [Key(f"target-{kind}.is", ("target", "is"), kind, "", True)]
         found += _below(f"target-{kind}", ("target",), model)

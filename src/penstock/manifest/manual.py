@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from penstock.manifest import checklist, pages, target
 from penstock.manifest.build import Build
 from penstock.manifest.environment import Kinds
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.keys import Key, all_keys, matching
+from penstock.manifest.later import Reminder, When
 from penstock.manifest.logs import Logs
 from penstock.manifest.pages import WIDTH, Page, filled
 from penstock.manifest.prepare import Prepare
@@ -22,13 +24,28 @@ from penstock.manifest.rollout import Rollout
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import ErrorRules, Undecided, Verdict
 
-_MODELS = (Build, Health, Logs, Prepare, ReportForm, Rollout, Unit, Verdict, ErrorRules, Undecided)
+_MODELS = (
+    Build,
+    Group,
+    Health,
+    Logs,
+    Prepare,
+    Reminder,
+    ReportForm,
+    Rollout,
+    Unit,
+    Verdict,
+    ErrorRules,
+    Undecided,
+    When,
+)
 _UNITS = {
     "duration": "ms, s, m, h, d, w: `90s`, `1h30m`",
     "percentage": "%: `5%`, `0.1%`",
     "margin": "`1.5x + 0.05pp`: a factor, and percentage points",
     "list of increments": "`5% for 30m`, or `5% up to 30m`",
     "command": "words; a list of words; or `{sh: a line for a shell}`",
+    "scheme:where": "`slack:releases`, `mail:ana@example.com`",
     "reference to a secret": "`file:/a/path`, or `env:A_VARIABLE`",
 }
 _RULE = "-" * WIDTH
@@ -169,7 +186,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def _later(topic: str) -> str:
-    known = LATER | checklist.LATER_KINDS | target.LATER_KINDS | {"later", "ask", "blue_green"}
+    known = LATER | checklist.LATER_KINDS | target.LATER_KINDS | {"ask", "blue_green"}
     known |= frozenset(key for model in _MODELS for key in model.not_yet)
     if topic not in known:
         return ""

@@ -23,6 +23,7 @@ OVERRIDABLE = frozenset(
             "env",
             "secrets",
             "units",
+            "groups",
             "checklist",
             "health",
             "prepare",
@@ -41,7 +42,6 @@ ONCE = frozenset(["penstock", "service", "build", "run", "environments"])
 LATER = frozenset(
     {
         *(
-            "groups",
             "windows",
             "approvals",
             "after",

@@ -16,7 +16,7 @@ DEFAULT = "default"
 def said(found: Environment, times: Times, tree: Map, build: Node | None) -> dict[str, str]:
     """Every dotted key that is in force in an environment, and where it was said."""
     said = said_of("build", found.build, build) if found.build else {}
-    for name in ("env", "secrets"):
+    for name in ("env", "secrets", "groups"):
         said |= said_of_all(name, getattr(found, name), tree.get(name))
     said |= _said_of_units(found, tree.get("units")) | _said_of_checks(found, tree.get("checklist"))
     for name in ("prepare", "health", "rollout", "verdict", "logs", "report"):
@@ -69,7 +69,9 @@ def _said_of_checks(found: Environment, node: Node | None) -> dict[str, str]:
         below = node.get(moment) if isinstance(node, Map) else None
         named = below.entries if isinstance(below, Map) else {}
         said |= {f"checklist.{moment}.{name}": str(named[name].value.place) for name in entries}
-    return said
+    later = node.get("later") if isinstance(node, Map) else None
+    named = later.entries if isinstance(later, Map) else {}
+    return said | {f"checklist.later.{name}": str(named[name].value.place) for name in found.later}
 
 
 def _said_of_times(times: Times, tree: Map) -> dict[str, str]:

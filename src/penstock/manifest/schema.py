@@ -15,8 +15,10 @@ from penstock.manifest.build import Build
 from penstock.manifest.checklist import METHODS
 from penstock.manifest.environment import MOMENTS, Kinds
 from penstock.manifest.forms import NONE, WRITTEN, Form, Schema, form, named, words
+from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.keys import NEEDED, TOP, as_written
+from penstock.manifest.later import LATER, Reminder
 from penstock.manifest.read import FORMAT, ONCE, OVERRIDABLE
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.secrets import SecretReference
@@ -26,7 +28,7 @@ from penstock.manifest.unit import Unit
 
 _NAME = "^[a-z][a-z0-9-]{0,38}$"
 _VARIABLE = "^(?!(?:PORT|DATA|HOME|PENSTOCK_.*)$)[A-Za-z_][A-Za-z0-9_]{0,99}$"
-SHARED = OVERRIDABLE - {"env", "secrets", "units", "checklist", "target"}
+SHARED = OVERRIDABLE - {"env", "secrets", "units", "groups", "checklist", "target"}
 
 
 def schema(kinds: Kinds) -> Schema:
@@ -52,8 +54,16 @@ def _definitions(kinds: Kinds) -> dict[str, Schema]:
     """What stands in several places: at the top and in each environment, or under any name."""
     found = {name: form(TOP[name], _whole(name)).schema for name in sorted(SHARED)}
     found["unit"] = _whole("units.NAME")(Unit).schema
+    found["group"], found["reminder"] = _group(), _map(Reminder, "checklist.later.NAME")
     found["target"], found["check"] = _target(kinds.get("target", {})), _check(kinds.get("check", {}))
     return found
+
+
+def _group() -> Schema:
+    """People, a way to reach them, or both."""
+    empty: Schema = {"type": "array", "maxItems": 0}
+    some = [{"properties": {key: {"not": empty}}, "required": [key]} for key in keys_of(Group)]
+    return {**_map(Group, "groups.NAME"), "anyOf": some}
 
 
 def _definition(name: str) -> Schema:
@@ -63,7 +73,7 @@ def _definition(name: str) -> Schema:
 def _top(name: str, *, above: bool) -> Schema:
     """A key at the top of the file (`above`), or in an environment, where `none` may take away."""
     found = _shaped(name, removable=not above)
-    may_be_none = name in ("env", "secrets", "checklist")
+    may_be_none = name in ("env", "secrets", "groups", "checklist")
     return {**({"anyOf": [found, NONE]} if may_be_none else found), **_page(name)}
 
 
@@ -77,11 +87,12 @@ def _shaped(name: str, *, removable: bool) -> Schema:
         return named({"type": ["string", "number", "boolean", "null"]}, _VARIABLE)
     if name == "secrets":
         return named(entry(WRITTEN[SecretReference].schema), _VARIABLE)
-    if name == "units":
-        return named(entry(_definition("unit")), _NAME)
+    if name in ("units", "groups"):
+        return named(entry(_definition(name.removesuffix("s"))), _NAME)
     if name == "checklist":
         moment = {**named(entry(_definition("check"))), **_page("checklist.MOMENT")}
-        moments = {one: {**entry(moment), **_page(one)} for one in MOMENTS}
+        moments: Schema = {one: {**entry(moment), **_page(one)} for one in MOMENTS}
+        moments[LATER] = {**entry(named(entry(_definition("reminder")), _NAME)), **_page(LATER)}
         return {"type": "object", "properties": moments, "additionalProperties": False}
     return _definition(name) if name in (*SHARED, "target") else form(TOP[name], _whole(name)).schema
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.core import recording
 from penstock.core.reading import Reading
 from penstock.core.report import Known
-from penstock.records import events, evidence, looks, notes, releases
+from penstock.records import due, events, evidence, looks, notes, releases
 from penstock.records.store import Store
 
 EVENTS = 5000  # of one release; a report with more is not read
@@ -29,7 +29,7 @@ def known(
     if readings is None:
         readings = _kept(folder, [piece["digest"] for piece in pieces if piece["name"] == "readings"])
     told = events.after(store, release, limit=EVENTS)
-    return Known(row, told, checks, pieces, seen, notes.of(store, release), readings, now)
+    return Known(row, told, checks, pieces, seen, notes.of(store, release), readings, now, due.of(store, release))
 
 
 def _kept(folder: Path, digests: Sequence[str]) -> list[Reading]:

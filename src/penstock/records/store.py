@@ -62,6 +62,12 @@ MIGRATIONS = (
     CREATE INDEX notes_by_release ON notes (release);
     """,
     """
+    CREATE TABLE due (
+        release INTEGER NOT NULL, name TEXT NOT NULL, ask TEXT NOT NULL, by_group TEXT NOT NULL, due_at REAL NOT NULL,
+        done_at REAL, person TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT '', PRIMARY KEY (release, name));
+    CREATE INDEX due_open ON due (done_at, due_at);
+    """,
+    """
     ALTER TABLE looks ADD COLUMN candidate_ms REAL;
     ALTER TABLE looks ADD COLUMN stable_ms REAL;
     """,
@@ -123,6 +129,7 @@ class Store:
         return db
 
     def _open(self) -> sqlite3.Connection:
+        self._refuse_emptied()
         try:
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -133,6 +140,18 @@ class Store:
             return db
         except (sqlite3.Error, OSError) as error:
             raise self._broken(error) from error
+
+    def _refuse_emptied(self) -> None:
+        """Records without a byte are new only where nothing was ever recorded."""
+        log = self.path.with_name("audit.log")
+        if self.path.exists() and not self.path.stat().st_size and log.exists() and log.stat().st_size:
+            raise StateError(
+                "records-corrupt",
+                "the records are empty, and the audit log is not",
+                str(self.path),
+                "somebody or something emptied the file; Penstock does not guess what it said",
+                "restore the file from a backup, or move it away: what runs goes on running",
+            )
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         there = db.execute("PRAGMA user_version").fetchone()[0]

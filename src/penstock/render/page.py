@@ -7,7 +7,7 @@ from html import escape
 
 from penstock.core.report import Note, Report
 from penstock.render.charts import charts
-from penstock.render.report import facts, line
+from penstock.render.report import awaited, facts, follow_up, line
 from penstock.render.words import count, share, span
 
 GOOD = ("released", "baking")
@@ -56,6 +56,7 @@ def page(report: Report) -> str:
         _notes("Issues encountered", report.issues, report, "None."),
         _lessons(report),
         _next_steps(report),
+        _follow_ups(report),
         _list("Contacts", report.contacts),
         _commits(report),
         _list(
@@ -129,6 +130,12 @@ def _next_steps(report: Report) -> str:
     if report.monitoring:
         parts += f"<h3>Monitoring</h3><p>{escape(report.monitoring)}.</p>"
     return _section("Next steps", parts) if parts else ""
+
+
+def _follow_ups(report: Report) -> str:
+    rows = [follow_up(one) for one in report.follow_ups]
+    table = _table(("what", "asked", "of", "due", "state"), rows)
+    return _section("Follow-ups", f"<p>{escape(awaited(report))}</p>{table}") if rows else ""
 
 
 def _commits(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from penstock.core.report import Note, Report
+from penstock.core.report import FollowUp, Note, Report
 from penstock.render.words import count, moment, share, span
 
 TABLE = ["| | |", "|---|---|"]
@@ -21,6 +21,7 @@ def markdown(report: Report) -> str:
         section("Issues encountered", [line(note, report.asked_at) for note in report.issues], "None."),
         _lessons(report),
         _next_steps(report),
+        _follow_ups(report),
         section("Contacts", report.contacts),
         _commits(report),
         section("Configuration", [f"{change.name}: {change.what}" for change in report.configuration]),
@@ -125,6 +126,27 @@ def _next_steps(report: Report) -> str:
     watch = f"Monitoring: {report.monitoring}." if report.monitoring else ""
     body = "\n\n".join(part for part in (parts, watch) if part)
     return f"## Next steps\n\n{body}" if body else ""
+
+
+def _follow_ups(report: Report) -> str:
+    if not report.follow_ups:
+        return ""
+    lines = [awaited(report), "", "| what | asked | of | due | state |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(cell(text) for text in follow_up(one, code='`'))} |" for one in report.follow_ups]
+    return "## Follow-ups\n\n" + "\n".join(lines)
+
+
+def awaited(report: Report) -> str:
+    """What the report is still without, as a sentence."""
+    return f"{report.awaits[:1].upper()}{report.awaits[1:]}." if report.awaits else "Nothing is open."
+
+
+def follow_up(one: FollowUp, code: str = "") -> tuple[str, str, str, str, str]:
+    """A reminder's row: what, the question, of whom, until when, and how it stands. `code` stands around the command."""
+    state = f"{'overdue' if one.overdue else 'open'}: {code}{one.command}{code}"
+    if one.done_at is not None:
+        state = f"ticked by {one.done_by} on {moment(one.done_at)}" + (f": {one.text}" if one.text else "")
+    return one.name, one.ask, one.by or "anybody", moment(one.due_at), state
 
 
 def _lists(report: Report, named: Iterable[tuple[str, Sequence[Note]]]) -> str:

@@ -10,6 +10,7 @@ from penstock.core.masking import mask
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move
 from penstock.errors import PenstockError, StateError
+from penstock.manifest.groups import whom_to_reach
 from penstock.records import environments, evidence, releases
 from penstock.steps import orders
 from penstock.steps.shift import STEP_S, converge
@@ -95,6 +96,12 @@ def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified
     return Ending(state, ending.cause, sentence)  # type: ignore[arg-type]
 
 
+def with_contacts(world: World, sentence: str) -> str:
+    """What a person must be told, with whom to reach; said once."""
+    reach = whom_to_reach(world.environment.groups)
+    return f"{sentence}; {reach}" if reach and reach not in sentence else sentence
+
+
 def _give_up(world: World, plan: Plan, began: float, took: float, reason: str) -> Back:
     to = plan.stable.id if plan.stable else "nothing"
     row = world.row()
@@ -105,5 +112,6 @@ def _give_up(world: World, plan: Plan, began: float, took: float, reason: str) -
         f"could not go back within {plan.bounds['rollback_within_s']:.0f} s ({reason or 'the target is still working'}); "
         f"look with `penstock doctor`, then run `{command}`"
     )
+    sentence = with_contacts(world, sentence)
     world.tell("back:stuck", "back", sentence)
     return Back(False, began, took, given_up=True, sentence=sentence)

@@ -13,16 +13,18 @@ from penstock.core.plan import Plan
 from penstock.core.reading import Reading
 from penstock.core.report import Report, tell
 from penstock.errors import PenstockError, StateError
-from penstock.records import environments, evidence, looks, releases, revisions
+from penstock.records import due, environments, evidence, looks, releases, revisions
 from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
 from penstock.render.template import fill
 from penstock.steps import orders
+from penstock.steps.back import with_contacts
 from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
 
 OPEN_S = 1.5
+_FOLLOWED = ("release", "rollback")
 
 
 def promote(world: World, plan: Plan) -> bool:
@@ -50,7 +52,8 @@ def judge_ending(world: World, plan: Plan) -> Ending:
 def end(world: World, ending: Ending) -> Ending:
     """Record the end; a baking release frees the environment and stays open."""
     row = world.row()
-    ending = Ending(ending.state, ending.cause, mask(ending.sentence, world.secrets.values()))
+    sentence = with_contacts(world, ending.sentence) if ending.state == "stuck" else ending.sentence
+    ending = Ending(ending.state, ending.cause, mask(sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
     readings = _count(world, patiently=ending.state != "baking")
     if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
@@ -70,6 +73,8 @@ def end(world: World, ending: Ending) -> Ending:
     )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
+    if ending.state != "baking":
+        _remind(world, ending)
     head = _anchor(world)
     _write_report(world, readings)
     if ending.state != "baking":
@@ -77,6 +82,18 @@ def end(world: World, ending: Ending) -> Ending:
     _prune(world)
     _prune_evidence(world)
     return replace(ending, head=head)
+
+
+def _remind(world: World, ending: Ending) -> None:
+    """What a person has to do afterwards is written down, once; where nothing was done there is nothing to do."""
+    row = world.row()
+    if row["kind"] not in _FOLLOWED or ending.cause == "nothing_to_do":
+        return
+    asked = world.environment.later.items()
+    due.remind(
+        world.store, world.release,
+        [(n, r.ask, r.by, row["ended_at"] + r.due_s) for n, r in asked if r.follows(ending.state)],
+    )  # fmt: skip
 
 
 def _anchor(world: World) -> str:

@@ -152,9 +152,14 @@ class GitForge:
         ref = f"refs/penstock/{commit}"
         if not (folder / "HEAD").exists():
             self._make_mirror(folder)
-        if not Git(folder).attempt("rev-parse", "--verify", "--quiet", ref).ok:
-            plain = ("--quiet", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
-            self._git.text("push", *plain, str(folder.absolute()), f"{commit}:{ref}")
+        mirror = Git(folder)
+        if mirror.attempt("rev-parse", "--verify", "--quiet", ref).ok:
+            return
+        plain = ("--quiet", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
+        done = self._git.attempt("push", *plain, str(folder.absolute()), f"{commit}:{ref}")
+        # Of two at once git lets one have the ref, and refuses the other: by then it is there.
+        if not done.ok and not mirror.attempt("rev-parse", "--verify", "--quiet", ref).ok:
+            raise self._git.failure(done)
 
     def _make_mirror(self, folder: Path) -> None:
         form = self._git.text("rev-parse", "--show-object-format").strip()

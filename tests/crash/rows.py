@@ -1,0 +1,88 @@
+"""The rows of `make crash`: which points each has, and walking a part of them on a site of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.crash import full_disk
+from tests.crash.disk import NoSmallDisk, small_disk
+from tests.crash.scenarios import STAGES, VICTIMS, WALKED
+from tests.crash.town import Outcome, Town
+
+PAIRS = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How much: every point, or so many of each row, drawn from the seed."""
+
+    seed: int
+    most: int | None
+
+    def some(self, row: str, points: list[Callable[[], Outcome]], part: int, parts: int) -> list[Outcome]:
+        """This part's share of a row's points, walked one after the other."""
+        if self.most is not None:
+            points = random.Random(f"{self.seed}/{row}").sample(points, min(self.most, len(points)))
+        return [_walked(row, point) for point in points[part::parts]]
+
+
+def _walked(row: str, point: Callable[[], Outcome]) -> Outcome:
+    """What never came to its end is wrong; the other points are walked all the same."""
+    try:
+        return point()
+    except AssertionError as error:
+        return Outcome(row, (f"never came to its end: {error}",), 0)
+
+
+def deaths(town: Town, asked: Asked, name: str) -> list[Callable[[], Outcome]]:
+    """The worker dies at every boundary."""
+    return [lambda b=b: town.interrupt(name, b) for b in town.baseline(name).boundaries]  # type: ignore[misc]
+
+
+def pairs(town: Town, asked: Asked, name: str) -> list[Callable[[], Outcome]]:
+    """Two workers die in one release, at boundaries drawn from the seed."""
+    drawn = town.baseline(name).pairs(random.Random(f"{asked.seed}/{name}"), PAIRS)
+    return [lambda p=p: town.interrupt(name, *p) for p in drawn]  # type: ignore[misc]
+
+
+def kills(town: Town, asked: Asked, victim: str) -> list[Callable[[], Outcome]]:
+    """Keeper, Envoy or an instance dies once in every stage."""
+    return [lambda s=s: town.kill(s, victim) for s in STAGES]  # type: ignore[misc]
+
+
+def walk(kind: str, name: str, asked: Asked, part: int, parts: int) -> list[Outcome]:
+    """A part of a row, on a site of its own."""
+    points_of = {"worker": deaths, "pairs": pairs, "kill": kills}[kind]
+    with TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
+        town = Town(Path(folder))
+        try:
+            return asked.some(f"{kind} {name}", points_of(town, asked, name), part, parts)
+        finally:
+            town.close()
+
+
+def walk_full(name: str, asked: Asked, part: int, parts: int) -> list[Outcome]:
+    """A part of the walk with a full disk; none of it where no small disk can be had."""
+    with suppress(NoSmallDisk), TemporaryDirectory(prefix="crash-") as folder, small_disk(Path(folder)) as disk:
+        town = Town(disk)
+        try:
+            full = full_disk.FullDisk(town, Path(folder) / "worker.log")
+            points = full_disk.points(town, name, asked.seed)
+            return asked.some(f"disk {name}", [lambda p=p: full.walk(*p) for p in points], part, parts)  # type: ignore[misc]
+        finally:
+            town.close()
+    return []
+
+
+# Each row, how it is called, and on how many sites it is walked.
+ROWS: list[tuple[str, str, str, int]] = [
+    *(("worker", name, f"the worker, {name}", 4 if name == "supersede" else 2) for name in WALKED),
+    *(("pairs", name, f"two workers, {name}", 1) for name in WALKED),
+    *(("kill", victim, f"{victim}, once a stage", 1) for victim in VICTIMS),
+    *(("disk", name, f"disk full, {name}", 3) for name in full_disk.WALKED),
+]
