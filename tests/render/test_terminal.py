@@ -57,7 +57,9 @@ class Terminal:
         """What comes within so many seconds."""
         end, came = time.monotonic() + seconds, ""
         while (left := end - time.monotonic()) > 0:
-            if not select.select([self.ours], [], [], left)[0]:
+            poll = select.poll()  # not `select`, which knows no descriptor above 1023
+            poll.register(self.ours, select.POLLIN)
+            if not poll.poll(left * 1000):
                 break
             try:
                 came += os.read(self.ours, 65536).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -60,6 +61,17 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"penstock.cli.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader that has left (`| head -1`) is no bug; click would make 1 of it, which says that it is one."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(CLOSED_PIPE) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verbs by what one wants to do; their one-line texts need no import."""
         for group in dict.fromkeys(group for _, group in VERBS.values()):
@@ -109,10 +121,3 @@ def main() -> None:
     except PenstockError as error:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(CLOSED_PIPE)
-    except SystemExit as ended:
-        # click makes 1 of a reader that has left (`| head -1`), and 1 is a bug of ours.
-        if isinstance(ended.__context__, BrokenPipeError):
-            sys.exit(CLOSED_PIPE)
-        raise
