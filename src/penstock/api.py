@@ -131,6 +131,8 @@ def order(
 ) -> str:
     """Give an order to what runs; says what will follow. Nothing running: nothing is done, and that is said."""
     me = who()
+    if environment is not None:
+        _environment(desk.store, service, environment)
     running = [
         row
         for row in releases.unended(desk.store)

@@ -190,7 +190,7 @@ def _done(step: Callable[..., Any], world: Any, *values: Any) -> dict[str, Any]:
     except StateError as error:
         raise _unjournaled(error, None) from error
     except PenstockError as error:
-        return {"over": data.dump(Ending("blocked", "error", str(error).replace("\n", " ")))}
+        return {"over": data.dump(Ending("blocked", "error", error.sentence))}
     except Exception as error:
         bug = f"a bug in the step {step.__name__}: {_where(error)}"
         return {"over": data.dump(Ending("blocked", "bug", bug))}

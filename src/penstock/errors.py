@@ -33,6 +33,13 @@ class PenstockError(Exception):
     def __post_init__(self) -> None:
         super().__init__(self.what)
 
+    @property
+    def sentence(self) -> str:
+        """All of it in one line, for a record: what, where, why, and what to do."""
+        place = f" ({self.where})" if self.where else ""
+        rest = [f"{self.code}: {self.what}{place}", self.why, self.next]
+        return "; ".join(" ".join(part.split()) for part in rest if part)
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         lines = [f"{self.code}: {place}{self.what}"]

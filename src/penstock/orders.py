@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.core.rollout import strategies
 from penstock.errors import UserError
 from penstock.manifest import Environment
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import environments, orders, releases
 from penstock.records.store import Row
-from penstock.worlds import MANIFEST, manifest_at
+from penstock.worlds import MANIFEST, manifest_at, target_of
 
 if TYPE_CHECKING:
     from penstock.api import Desk
@@ -32,8 +33,9 @@ def order_release(
     environments.know(desk.store, manifest.service, root, str(repository))
     forge.mirror(desk.state.repository(manifest.service), commit)
     options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
+    values = _resolve(desk, environment)  # before there is a number: an order that cannot be given uses none up
     number = _write(desk, manifest.service, environment, "release", asked, commit, options)
-    options |= _resolve_secrets(desk, manifest.service, environment, number)
+    options |= _keep_secrets(desk, manifest.service, environment, number, values)
     options["suffix"] = f".{number}" if again else ""
     _seal(desk, number, options, supersede=supersede)
     return number
@@ -62,9 +64,12 @@ def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, f
         raise UserError("artifact-gone", f"the artifact of {found['id']} is not there any more", found["artifact"],
                         next=f"release it anew: penstock release {found['commit_id'][:12]} --to {name} --older")  # fmt: skip
     options: dict[str, Any] = {"of": found["id"], "again": kind != "rollback", "secrets": found["data"]["secrets"]}
+    values = _resolve(desk, environment) if fresh_secrets else {}
+    if kind == "drill":
+        _refuse_drill(desk, service, environment)
     number = _write(desk, service, environment, kind, found["id"], found["commit_id"], options)
     if fresh_secrets:
-        options |= {**_resolve_secrets(desk, service, environment, number), "fresh": True}
+        options |= {**_keep_secrets(desk, service, environment, number, values), "fresh": True}
     if kind != "rollback":
         options["suffix"] = f".{number}"
     _seal(desk, number, options, supersede=kind == "rollback")
@@ -96,17 +101,30 @@ def _write(
     )  # fmt: skip
 
 
-def _resolve_secrets(desk: Desk, service: str, environment: Environment, number: int) -> dict[str, str]:
+def _refuse_drill(desk: Desk, service: str, environment: Environment) -> None:
+    """A target that cannot split its traffic has nothing that could be taken back half-way."""
+    reason = strategies(target_of(desk.state, service, environment).capabilities())["canary"]
+    if reason:
+        raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name, reason)
+
+
+def _resolve(desk: Desk, environment: Environment) -> dict[str, str]:
+    resolver = ReferenceSecrets(desk.state.root)
+    return resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, environment.name)
+
+
+def _keep_secrets(
+    desk: Desk, service: str, environment: Environment, number: int, values: dict[str, str]
+) -> dict[str, str]:
     """The secrets' values, into the release's own 0600 file; returns where it lies, and their digest."""
     resolver = ReferenceSecrets(desk.state.root)
+    path = desk.state.secrets(service, environment.name, number)
     try:
-        values = resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, environment.name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        resolver.write_private(path, values)
     except BaseException:
         _take_back(desk, number)
         raise
-    path = desk.state.secrets(service, environment.name, number)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    resolver.write_private(path, values)
     return {"secrets": str(path), "secrets_digest": resolver.digest(values)}
 
 

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from penstock.api import Desk
 from penstock.core.plan import Facts, Plan, draw
 from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
+from penstock.core.target import Change, Fence, Observed
+from penstock.errors import PenstockError
 from penstock.orders import environment_named
+from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import releases, revisions
 from penstock.worlds import at_boot, manifest_at, target_of
 
 
-def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool) -> Plan:
+@dataclass(frozen=True)
+class Foreseen:
+    """A plan, and what the target says that its first step would do."""
+
+    plan: Plan
+    preview: tuple[str, ...]
+
+
+def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool) -> Foreseen:
     """The plan as a release ordered now would draw it; its number is 0, and its artifact is not built."""
+    with TemporaryDirectory(prefix="penstock-plan-") as folder:
+        return _draw(desk, repository, asked, name, Path(folder), again=again, older=older)
+
+
+def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, again: bool, older: bool) -> Foreseen:
     forge = GitForge(repository)
     commit = forge.resolve(asked)
     manifest = manifest_at(forge, commit)
@@ -24,13 +42,15 @@ def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool
     resolver = ReferenceSecrets(desk.state.root)
     values = resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, name)
     candidate = revision_of(environment, commit, secrets_digest=resolver.digest(values), secrets="")
-    target = target_of(desk.state, manifest.service, environment)
+    if environment.target.kind == "command":  # its commands are files of the commit
+        forge.export(commit, str(folder))
+    target = target_of(desk.state, manifest.service, environment, folder)
     observed = target.observe()
     stable = revisions.stable(desk.store, manifest.service, name, observed)
     section = environment.target.section
     places = {n: Place(section.instances_of(n), traffic=u.traffic) for n, u in environment.units.items()}  # type: ignore[attr-defined]
     is_older = bool(stable and stable.commit != commit and forge.is_ancestor(commit, stable.commit))
-    return draw(
+    plan = draw(
         environment,
         Facts(
             0, "release", manifest.service, candidate, observed, target.capabilities(), places, stable,
@@ -38,3 +58,15 @@ def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool
             rehearsed=releases.rehearsed(desk.store, manifest.service, name),
         ),
     )  # fmt: skip
+    return Foreseen(plan, _preview(target, plan, observed))
+
+
+def _preview(target: Target, plan: Plan, observed: Observed) -> tuple[str, ...]:
+    """What the target itself says of the first step; an error of it is said, and stops no plan."""
+    if plan.nothing_to_do or plan.blocked:
+        return ()
+    try:
+        found = target.preview(Change(plan.desire(0, Fence(0), None), observed))
+    except PenstockError as error:
+        return (f"the target could not say what it would do: {error.what}",)
+    return (*found.summary, *(f"no rollback undoes: {one}" for one in found.irreversible))

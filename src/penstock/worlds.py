@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -74,23 +75,26 @@ class Builds:
 
     def checkout(self, revision: Revision) -> Path:
         """A clean export beside the release's logs, made once: checks may write there, the artifact stays as it is."""
-        folder = self._state.release(self._row["number"]) / f"checkout-{revision.commit[:12]}"
-        marker = folder.with_suffix(".complete")
-        if not marker.exists():
-            import shutil
-
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700, parents=True)
-            try:
-                self._forge.export(revision.commit, str(folder))
-                marker.touch(mode=0o600)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)  # half of it is of no use to anybody
-                raise
-        return folder
+        return checkout_at(self._state, self._forge, self._row["number"], revision.commit)
 
     def prune(self, keep: set[str]) -> None:
         self._store.prune(keep)
+
+
+def checkout_at(state: State, forge: GitForge, number: int, commit: str) -> Path:
+    """The files of a commit in a release's own folder, made once: whole, or not at all."""
+    folder = state.release(number) / f"checkout-{commit[:12]}"
+    marker = folder.with_suffix(".complete")
+    if not marker.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            forge.export(commit, str(folder))
+            marker.touch(mode=0o600)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half of it is of no use to anybody
+            raise
+    return folder
 
 
 def target_of(state: State, service: str, environment: Environment, checkout: Path | None = None) -> Target:
@@ -139,9 +143,10 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
     secrets = _secrets(Path(row["options"]["secrets"]))
     work = state.release(number)
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = checkout_at(state, forge, number, row["commit_id"]) if environment.target.kind == "command" else None
     return World(
         number, store, state.audit_log, state.evidence, work, SystemClock(), environment,
-        target_of(state, service, environment), metrics_of(state, service, environment),
+        target_of(state, service, environment, own), metrics_of(state, service, environment),
         Builds(state, row, environment, secrets),
         {kind: registry.find("check", kind)() for kind in registry.BUILT_IN["check"]},
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.rollout import Move, Place, Standing, alone, ladder, next_move, strategies
+from penstock.core.rollout import Move, Place, Rung, Standing, alone, ladder, next_move, strategies
 from penstock.core.target import Capabilities
 from penstock.manifest.rollout import Rollout
 
@@ -175,3 +175,20 @@ def test_no_standing_is_without_a_move(
     assert move.reason
     if outcome == "unhealthy" or ill:
         assert "abort" == move.kind
+
+
+@given(standing=st.builds(
+    Standing, rung=st.integers(0, 2), watched_s=st.floats(0, 1e4), outcome=st.sampled_from(["healthy", "undecided"]),
+    odds=st.floats(0, 1e3), source=st.sampled_from(["", "down"]), hurried=st.sampled_from(["", "ana"]),
+    waited_s=st.floats(0, 1e4),
+), then=st.sampled_from(["roll_back", "promote"]), hold_s=st.floats(0, 1e4))  # fmt: skip
+def test_a_drill_never_promotes(standing: Standing, then: str, hold_s: float) -> None:
+    """Whatever the evidence, the clock and people say: a drill never takes the last step, and goes back in its time."""
+    rungs = (
+        Rung("candidate placed", 0, {}), Rung("20 %", 200, {}, 10.0, judged=True), Rung("50 %", 500, {}, 10.0, judged=True),
+        Rung("100 %", 1000, {}),
+    )  # fmt: skip
+    move = next_move(rungs, standing, then, hold_s, rehearsed=True)
+    assert not (move.kind == "promote" or (move.kind == "advance" and move.rung == 3)), move
+    if standing.rung == 2 and standing.waited_s >= 10:
+        assert ("abort", "drill") == (move.kind, move.cause)

@@ -40,6 +40,7 @@ class Scenario:
     production: str = ""
     stories: tuple[str, ...] = ("release/{first}",)
     since: str = ""
+    is_drill: bool = False
 
     def commit(self, site: Site, word: str, rollout: str = "") -> str:
         """A new candidate."""
@@ -72,11 +73,12 @@ SCENARIOS = {
         Scenario(
             "bake", CANARY, SMOKE, production="bake: 2s", stories=("release/{first}", "bake/{first}/0"), since="promote"
         ),
+        Scenario("drill", CANARY, SMOKE, (("drilled", "drill"),), "stable", is_drill=True),
         # Long enough to be met in its hold and in its bake.
         Scenario("slow", CANARY, SMOKE, hold="3s", production="bake: 4s"),
     )
 }  # fmt: skip
-WALKED = ("canary", "rollback", "rolling", "abort", "supersede", "bake")
+WALKED = ("canary", "rollback", "rolling", "abort", "supersede", "bake", "drill")
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ def command(
             for line in mask(text, values).splitlines()[-lines:] if lines else ():
                 click.echo(f"{name} | {line}")
         return
+    if not found and not folder.exists():
+        raise UsageError("no-logs", "this target keeps no logs here", f"{service}/{environment}",
+                         "only a local environment's instances write their logs into Penstock's folder",
+                         "ask the platform; what a candidate left behind is in its report")  # fmt: skip
     if not found:
         raise UsageError("no-logs", "no instance has written a log there", str(folder), next="`penstock status`")
     for path in found:

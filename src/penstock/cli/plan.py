@@ -23,5 +23,9 @@ def command(revision: str, environment: str, again: bool, older: bool, as_json: 
     from penstock.planning import draw_for
     from penstock.render.plan import text
 
-    plan = draw_for(api.open_desk(), repository(), revision, environment, again=again, older=older)
-    click.echo(json.dumps(as_data(plan), indent=1, ensure_ascii=False) if as_json else text(plan))
+    seen = draw_for(api.open_desk(), repository(), revision, environment, again=again, older=older)
+    click.echo(
+        json.dumps({**as_data(seen.plan), "preview": seen.preview}, indent=1, ensure_ascii=False)
+        if as_json
+        else text(seen.plan, seen.preview)
+    )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.core import data
+from penstock.core.plan_defaults import defaulted
 from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
@@ -195,7 +196,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         environment.rollout.min_ready_s,
         environment.rollout.start_within_s,
         round(environment.unattended_s) if watched else None,
-        defaulted=_defaulted(environment),
+        defaulted=defaulted(environment),
         risks=_risks(environment, facts, strategy),
         nothing_to_do=nothing,
         blocked=_blocked(facts),
@@ -289,29 +290,6 @@ def _blocked(facts: Facts) -> str:
     return facts.floor_broken_by
 
 
-def _defaulted(environment: Environment) -> tuple[str, ...]:
-    return tuple(
-        f"{key} {_value(environment, key)}".rstrip()
-        for key, where in sorted(environment.said.items())
-        if where == "default"
-    )
-
-
-def _value(environment: Environment, key: str) -> str:
-    """A default as one would write it; empty where it has no single word."""
-    found: Any = environment
-    for word in key.split("."):
-        found = getattr(found, "section", found)
-        named = found.get(word) if isinstance(found, dict) else getattr(found, word, getattr(found, f"{word}_s", None))
-        unit = " s" if hasattr(found, f"{word}_s") else ""
-        found = named
-    if isinstance(found, bool):
-        return "yes" if found else "no"
-    if isinstance(found, float) and not unit and found < 1:
-        return f"{found * 100:g} %"
-    return f"{found:g}{unit}" if isinstance(found, int | float) else str(found or "")
-
-
 def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, ...]:
     risks = []
     if not facts.capabilities.dead_man:
@@ -320,7 +298,13 @@ def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, 
         risks.append("would not come back after a reboot: `penstock up --at-boot` writes the unit")
     if environment.prepare is not None:
         risks.append("a rollback does not undo `prepare`")
-    if facts.stable is None:
+    unknown = facts.observed.standing if facts.stable is None else None
+    if unknown:
+        risks.append(
+            f"`{unknown}` runs there, which Penstock did not release: it is replaced, there is no way back to it, and a"
+            " failure leaves what the target makes of `nothing`"
+        )
+    elif facts.stable is None:
         risks.append("first release here: there is nothing to go back to; a failure takes it away again")
     if strategy == "canary" and facts.kind == "release":
         hold_s = environment.verdict.undecided.hold_s

@@ -231,7 +231,9 @@ def _issues(known: Known) -> tuple[Note, ...]:
         for c in known.checks if c["state"] not in _HARMLESS
     ]  # fmt: skip
     found += [
-        Note(e["text"], at=e["at"], kind=e["kind"]) for e in known.events if e["kind"] == "note" or e["key"] == "back"
+        Note(e["text"], at=e["at"], kind=e["kind"])
+        for e in known.events
+        if e["kind"] == "note" or (e["key"] == "back" and known.row["state"] != "drilled")
     ]
     found += [_note(n) for n in known.notes if n["kind"] in ("issue", "user-report")]
     return tuple(sorted(found, key=lambda note: note.at or 0.0))

@@ -134,11 +134,20 @@ def next_move(
         return Move(
             "hold", f"{standing.held} asked to hold; `penstock promote` or `penstock abort` ends it", standing.rung
         )
-    if rehearsed and standing.rung == len(rungs) - 2 and standing.watched_s >= rungs[standing.rung].duration_s:
-        return Move("abort", "the drill goes back, as rehearsed", cause="drill")
     if standing.hurried:
-        return _on(rungs, standing, f"{standing.hurried} asked to go on to 100 %", to=len(rungs) - 1)
-    return _by_evidence(rungs, standing, then, hold_s)
+        move = _on(rungs, standing, f"{standing.hurried} asked to go on to 100 %", to=len(rungs) - 1)
+    else:
+        move = _by_evidence(rungs, standing, then, hold_s)
+    return _turned(rungs, standing, move) if rehearsed else move
+
+
+def _turned(rungs: tuple[Rung, ...], standing: Standing, move: Move) -> Move:
+    """A drill goes back where a release would take everything, and does not wait for evidence once its time is over."""
+    last = len(rungs) - 1
+    over = max(standing.watched_s, standing.waited_s) >= rungs[standing.rung].duration_s
+    if move.kind == "promote" or (move.kind == "advance" and move.rung == last) or (standing.rung == last - 1 and over):
+        return Move("abort", "the drill goes back, as rehearsed", cause="drill")
+    return move
 
 
 def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: float) -> Move:

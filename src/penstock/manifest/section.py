@@ -137,6 +137,9 @@ class Margin(Section):
     ratio: float
     points: float = 0.0
 
+    def __str__(self) -> str:
+        return f"{self.ratio:g}x + {self.points * 100:g}pp"
+
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:

@@ -66,11 +66,15 @@ def free(store: Store, service: str, environment: str, release: int) -> None:
         )
 
 
-def promote(store: Store, service: str, environment: str, revision: str, now: float) -> None:
-    """A revision serves; what served before becomes the previous one. Said twice, it is said once."""
+def promote(store: Store, service: str, environment: str, revision: str, now: float, *, anew: bool = False) -> None:
+    """A revision serves; what served before becomes the previous one. Said twice, it is said once.
+
+    `anew`: it is what served already, placed anew, so that what served before it stays the previous one.
+    """
+    previous = "previous" if anew else "stable"
     with store.write() as db:
         db.execute(
-            "UPDATE environments SET previous = stable, stable = ?, since = ?"
+            f"UPDATE environments SET previous = {previous}, stable = ?, since = ?"
             " WHERE service = ? AND environment = ? AND stable IS NOT ?",
             (revision, now, service, environment, revision),
         )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from penstock.core.plan import Plan
 from penstock.render.words import span
 
 
-def text(plan: Plan) -> str:
+def text(plan: Plan, preview: Sequence[str] = ()) -> str:
     """The whole plan, for a person to read from top to bottom."""
     lines = [f"{plan.service} → {plan.environment}: {plan.candidate.id} ({plan.candidate.commit[:12]})"]
-    lines.append(f"now: {plan.stable.id if plan.stable else 'nothing runs there'}")
+    lines.append(f"now: {plan.stable.id if plan.stable else 'nothing that Penstock released runs there'}")
     if plan.nothing_to_do:
         return "\n".join([*lines, "", f"nothing to do: {plan.nothing_to_do}"])
     if plan.blocked:
         return "\n".join([*lines, "", f"blocked: {plan.blocked}"])
     lines += ["", f"stages ({_strategy(plan)})"]
     lines += [f"  {number:>2}. {stage.name:<18} {stage.reason}" for number, stage in enumerate(plan.stages, 1)]
+    if preview:
+        lines += ["", "the target says of its first step", *(f"  {line}" for line in preview)]
     lines += ["", f"way back   {plan.way_back}"]
     lines += _bounds(plan)
     if plan.risks:

@@ -34,7 +34,8 @@ def promote(world: World, plan: Plan) -> bool:
         stop_if_told(world, plan, world.observe())
     now = world.clock.now()
     world.record("promoted", "promoted", revision=plan.candidate.id)
-    environments.promote(world.store, row["service"], row["environment"], plan.candidate.id, now)
+    environments.promote(world.store, row["service"], row["environment"], plan.candidate.id, now,
+                         anew=plan.kind == "restart")  # fmt: skip
     if row["promoted_at"] is None:
         releases.update(world.store, world.release, promoted_at=now)
     world.tell("promoted", "done", f"{plan.candidate.id} serves")
