@@ -189,6 +189,7 @@ def test_a_drill_never_promotes(standing: Standing, then: str, hold_s: float) ->
         Rung("100 %", 1000, {}),
     )  # fmt: skip
     move = next_move(rungs, standing, then, hold_s, rehearsed=True)
-    assert not (move.kind == "promote" or (move.kind == "advance" and move.rung == 3)), move
+    takes_everything = move.kind == "promote" or (move.kind == "advance" and move.rung == 3)
+    assert not takes_everything, move
     if standing.rung == 2 and standing.waited_s >= 10:
         assert ("abort", "drill") == (move.kind, move.cause)
