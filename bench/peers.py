@@ -21,14 +21,14 @@ from penstock.testing.load import Ask, Load
 from penstock.testing.tally import Summary
 from tests.site import Site, free_port
 
-RPS, SECONDS = 200.0, 20.0
+RPS, ROUNDS, EVERY_S = 200.0, 10, 2.5
 MIX = (Ask("GET", "/", share=6), Ask("POST", "/echo", '{"n": {1-99}}', share=2), Ask("GET", "/slow?ms=300", share=1))
 
 
 def main() -> None:
-    """Four replacements of each, under load."""
+    """Ten replacements of each, under load."""
     print(
-        f"| four replacements at {RPS:.0f} requests/s | requests | failed | of which closed idle connections |\n|---|---|---|---|"
+        f"| {ROUNDS} replacements at {RPS:.0f} requests/s | requests | failed | of which closed idle connections |\n|---|---|---|---|"
     )
     for name, way in (("Penstock, rolling", penstock), ("nginx reload", nginx), ("gunicorn HUP", gunicorn)):
         summary = way()
@@ -40,17 +40,17 @@ def main() -> None:
 
 
 def under_load(url: str, replace: Callable[[int], None]) -> Summary:
-    """The client's count over four replacements."""
+    """The client's count over all replacements."""
     load = Load(url, RPS, MIX).start()
-    for number in range(4):
-        time.sleep(SECONDS / 8)
+    for number in range(ROUNDS):
+        time.sleep(EVERY_S)
         replace(number)
-    time.sleep(SECONDS / 8)
+    time.sleep(EVERY_S)
     return load.stop()
 
 
 def penstock() -> Summary | str:
-    """Four releases by rolling."""
+    """Releases by rolling, one after the other."""
     site = Site(Path(tempfile.mkdtemp()))
     try:
         rolling = "{is: rolling, min_ready: 300ms, start_within: 20s}"
