@@ -27,9 +27,8 @@ MIX = (Ask("GET", "/", share=6), Ask("POST", "/echo", '{"n": {1-99}}', share=2),
 
 def main() -> None:
     """Ten replacements of each, under load."""
-    print(
-        f"| {ROUNDS} replacements at {RPS:.0f} requests/s | requests | failed | of which closed idle connections |\n|---|---|---|---|"
-    )
+    what = f"{ROUNDS} replacements at {RPS:.0f} requests/s"
+    print(f"| {what} | requests | failed | of which closed idle connections |\n|---|---|---|---|")
     for name, way in (("Penstock, rolling", penstock), ("nginx reload", nginx), ("gunicorn HUP", gunicorn)):
         summary = way()
         if isinstance(summary, str):

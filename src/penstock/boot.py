@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from penstock import registry, shell, waking
@@ -20,6 +21,10 @@ def bring_up(desk: Desk) -> list[str]:
     for env in environments.all_of(desk.store):
         if env["target"] == "local":
             started = registry.find("keeper", "local")(Path(env["folder"]))
+            if started:
+                now = time.time()
+                desk.audit(f"up:{env['service']}:{env['environment']}:{now}", "keeper started by `up`",
+                           service=env["service"], environment=env["environment"])  # fmt: skip
             said.append(
                 f"{env['service']}/{env['environment']}: {'keeper started' if started else 'runs, or is empty'}"
             )

@@ -161,3 +161,12 @@ def test_every_moment_of_a_release_on_paper_has_its_picture(seed: int, tmp_path:
     look()
     assert all("waits for" in text or "outcome" in text for text in drawn)
     assert "outcome" in drawn[-1]
+
+
+@pytest.mark.parametrize(("case", "shown"), [("held", True), ("going-back", True), ("stuck", True), ("canary", False)])
+def test_whom_to_reach_stands_where_a_person_is_needed(case: str, shown: bool) -> None:
+    """The groups of the plan, where somebody holds, where it goes back or is stuck; and not where all goes well."""
+    seen = CASES[case]
+    plan = {**seen.plan, "contacts": ["on-call: pagerduty:PABC123"]}
+    told = "\n".join(picture(replace(seen, row={**seen.row, "plan": plan}), Screen(120, 40)))
+    assert shown == ("on-call: pagerduty:PABC123" in told)

@@ -8,6 +8,7 @@ from penstock.render.checklist import age, drawn, items
 from penstock.render.picture import Line, Row, Screen, Seen, beside, fitted, line
 from penstock.render.words import count, share, span
 
+CONTACTS = 3  # groups that are shown; all of them are in the plan and the report
 TWO_COLUMNS = 110  # from this width on the checklist stands beside the figures
 _STATES = {"ordering": "being ordered", "waiting": "waiting", "planned": "getting ready", "rolling_out": "rolling out",
            "rolled_back": "rolled back", "stuck": "needs a person", "baking": "released; still watched"}  # fmt: skip
@@ -42,7 +43,9 @@ def _body(seen: Seen, on: Screen, room: int) -> list[Line]:
 
 
 def _figures(seen: Seen, on: Screen, gap: list[Line]) -> list[Line]:
-    parts = [arms.arms(seen, on), arms.evidence(seen, on), waits.lines(seen, on) or _outcome(seen, on)]
+    parts = [
+        arms.arms(seen, on), arms.evidence(seen, on), waits.lines(seen, on) or _outcome(seen, on), _contacts(seen),
+    ]  # fmt: skip
     made: list[Line] = []
     for part in parts:
         made += [*(gap if made and part else []), *part]
@@ -72,6 +75,13 @@ def _state(seen: Seen) -> str:
         return f"held by {seen.held_by}"
     state = str(seen.row["state"])
     return _STATES.get(state, state)
+
+
+def _contacts(seen: Seen) -> list[Line]:
+    """Whom to reach, where a person is asked for: held, going back, or stuck."""
+    needed = seen.held_by or "back" in seen.keys or seen.row["state"] == "stuck"
+    told = seen.plan.get("contacts", ())[:CONTACTS] if needed else ()
+    return [line(arms.label("reach" if n == 0 else ""), words) for n, words in enumerate(told)]
 
 
 def _outcome(seen: Seen, on: Screen) -> list[Line]:
