@@ -37,7 +37,9 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group docs
+	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_picture.py
+	PYTHONPATH=. $(BIN)/python docs/make_pages.py
 	$(BIN)/mkdocs build --quiet --strict
 
 clean:
