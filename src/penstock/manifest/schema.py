@@ -138,7 +138,7 @@ def _short(model: type[Section]) -> Schema | None:
         return form(keys_of(Rollout)["is"]).schema
     if model is Build:
         return {"anyOf": [words(BUILDS).schema, {"type": ["string", "number", "boolean"], "minLength": 1}]}
-    return {"type": ["string", "number", "boolean"], "minLength": 1} if model.short_for("x") == "run" else None
+    return {"type": ["string", "number", "boolean"], "minLength": 1} if model.short_for("x") else None
 
 
 def _target(kinds: Mapping[str, type[Section]]) -> Schema:
