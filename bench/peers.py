@@ -69,7 +69,7 @@ def nginx() -> Summary | str:
     if not shutil.which("nginx"):
         return "nginx is not installed"
     folder, port = Path(tempfile.mkdtemp()), free_port()
-    apps = [_app(folder, str(n)) for n in range(5)]
+    apps = [_app(folder, str(n)) for n in range(ROUNDS + 1)]
     conf = folder / "nginx.conf"
     conf.write_text(_conf(folder, port, apps[0][1]))
     server = shell.spawn(["nginx", "-p", str(folder), "-c", str(conf), "-g", "daemon off;"], folder / "nginx.log")

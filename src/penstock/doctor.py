@@ -31,7 +31,7 @@ def examine() -> list[Line]:
     state = State(default_root())
     lines = [_git(), _envoy(), _folder("state", state.root), _folder("runtime", runtime_root()), _disk(state.root)]
     if state.records.exists():
-        lines += [_records(state), *_keepers(state), _worker(state), _audit(state), _boot(state)]
+        lines += [_records(state), _journal(state), *_keepers(state), _worker(state), _audit(state), _boot(state)]
     return lines
 
 
@@ -94,6 +94,22 @@ def _records(state: State) -> Line:
         )
 
 
+def _journal(state: State) -> Line:
+    """Without a journal no release can go on: a worker that finds it damaged ends at once."""
+    if not state.journal.exists():
+        return Line("journal", True, "none yet")
+    try:
+        db = sqlite3.connect(f"file:{state.journal}?mode=ro", uri=True, timeout=3)
+        try:
+            found = str(db.execute("PRAGMA quick_check").fetchone()[0])
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        found = str(error)
+    return Line("journal", found == "ok", found if found == "ok" else f"{state.journal}: {found}",
+                "restore it from a backup; else move it away, once no release is under way")  # fmt: skip
+
+
 def _keepers(state: State) -> list[Line]:
     from penstock.providers.local import lock, observe
 
@@ -101,7 +117,11 @@ def _keepers(state: State) -> list[Line]:
     for desired in sorted(state.root.glob("environments/*/*/desired.json")):
         folder = desired.parent
         name = f"{folder.parent.name}/{folder.name}"
-        seen = observe.read(folder) or {}
+        try:
+            seen = observe.read(folder) or {}
+        except PenstockError as error:
+            lines.append(Line("keeper", False, f"{name}: {error.what}: {error.where}", error.next))
+            continue
         empty = not any(u.get("placed") for u in _units(desired).values())
         if lock.is_kept(folder):
             well = seen.get("phase") != "failed"
@@ -116,8 +136,9 @@ def _units(desired: Path) -> dict[str, dict[str, object]]:
     import json
 
     try:
-        return dict(json.loads(desired.read_text())["units"])
-    except (OSError, ValueError, KeyError):
+        units = json.loads(desired.read_text())["units"]
+        return {name: dict(unit) for name, unit in units.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

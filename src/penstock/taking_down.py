@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from penstock.api import Desk, who
 from penstock.core.target import Desired, Fence, UnitDesire
-from penstock.errors import Blocked, NeedsPerson, UserError
+from penstock.errors import Blocked, NeedsPerson, PenstockError, UserError
 from penstock.orders import environment_named
+from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.records import environments, releases
-from penstock.worlds import manifest_at, target_of
+from penstock.worlds import checkout_at, manifest_at, target_of
 
 DEADLINE_S = 120.0
 
@@ -26,21 +27,31 @@ def take_down(desk: Desk, service: str, name: str) -> Iterator[str]:
     if last is None:
         raise UserError("no-environment", f"{service} was never released to {name}", name,
                         next="`penstock status` lists the environments")  # fmt: skip
-    manifest = manifest_at(GitForge(desk.state.repository(service)), last["commit_id"])
-    target = target_of(desk.state, service, environment_named(manifest, name))
+    forge = GitForge(desk.state.repository(service))
+    environment = environment_named(manifest_at(forge, last["commit_id"]), name)
+    files = checkout_at(desk.state, forge, last["number"], last["commit_id"])
+    target = target_of(desk.state, service, environment, files)
+    units = {unit: UnitDesire({}) for unit in target.observe().placed}
     number = releases.create(
         desk.store, time.time(), service=service, environment=name, kind="down", asked="down",
         commit_id=last["commit_id"], state="ordering", **who(),
     )  # fmt: skip
     desk.audit(f"{number}:down", "environment taken down", release=f"{service}/{name}/{number}")
-    units = {unit: UnitDesire({}) for unit in target.observe().placed}
     desired = Desired(Fence(number), units, reason="taken down")
+    try:
+        _bring_down(target, desired, name)
+    except PenstockError as error:
+        releases.update(desk.store, number, state="stuck", cause="down", sentence=error.sentence, ended_at=time.time())
+        raise
+    environments.clear(desk.store, service, name)
+    sentence = "nothing runs there any more"
+    releases.update(desk.store, number, state="released", cause="down", sentence=sentence, ended_at=time.time())
+    yield f"{service}/{name}: {sentence}"
+
+
+def _bring_down(target: Target, desired: Desired, name: str) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while (progress := target.converge(desired)).state == "working":
         if time.monotonic() > deadline:
             raise NeedsPerson("down", f"{name} is not down after {DEADLINE_S:.0f} s: {progress.reason}",
                               next="penstock doctor")  # fmt: skip
-    environments.clear(desk.store, service, name)
-    sentence = "nothing runs there any more"
-    releases.update(desk.store, number, state="released", cause="down", sentence=sentence, ended_at=time.time())
-    yield f"{service}/{name}: {sentence}"
