@@ -3,39 +3,45 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 
 .PHONY: demo test lint crash bench docs format clean
 .DEFAULT_GOAL := test
 
+# What runs, and no more: `make demo` needs nothing that only developers use.
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local]' --group dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local]'
 	touch $(READY)
+
+$(TOOLS): $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local]' --group dev
+	touch $(TOOLS)
 
 demo: $(READY)
 	$(BIN)/penstock demo
 
-test: $(READY) lint
+test: $(TOOLS) lint
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
-lint: $(READY)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)
+format: $(TOOLS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crash: $(READY)
+crash: $(TOOLS)
 	$(BIN)/python -m tests.crash --every
 
-bench: $(READY)
+bench: $(TOOLS)
 	$(BIN)/python -m bench
 
-docs: $(READY)
+docs: $(TOOLS)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group docs
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_picture.py

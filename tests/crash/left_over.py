@@ -30,10 +30,11 @@ def _processes(site: Site) -> list[str]:
     """Whatever runs for this site and is neither its keeper, nor its Envoy, nor an instance that is told of."""
     seen = site.observed()
     known = {site.keeper_pid(), seen["envoy"]["pid"], *(i["pid"] for i in seen["instances"])}
-    return [f"process {p.pid}: {_words(p.pid)}" for p in site._processes() if p.pid not in known and _words(p.pid)]
+    return [f"process {p.pid}: {words_of(p.pid)}" for p in site._processes() if p.pid not in known and words_of(p.pid)]
 
 
-def _words(pid: int) -> str:
+def words_of(pid: int) -> str:
+    """What a process was started with; empty when it is gone, or a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:

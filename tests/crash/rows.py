@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from tests.crash.scenarios import STAGES, VICTIMS, WALKED
 from tests.crash.town import Outcome, Town
 
 PAIRS = 8
+Point = partial[Outcome]
 
 
 @dataclass(frozen=True)
@@ -24,35 +25,35 @@ class Asked:
     seed: int
     most: int | None
 
-    def some(self, row: str, points: list[Callable[[], Outcome]], part: int, parts: int) -> list[Outcome]:
+    def some(self, row: str, points: list[Point], part: int, parts: int) -> list[Outcome]:
         """This part's share of a row's points, walked one after the other."""
         if self.most is not None:
             points = random.Random(f"{self.seed}/{row}").sample(points, min(self.most, len(points)))
         return [_walked(row, point) for point in points[part::parts]]
 
 
-def _walked(row: str, point: Callable[[], Outcome]) -> Outcome:
+def _walked(row: str, point: Point) -> Outcome:
     """What never came to its end is wrong; the other points are walked all the same."""
     try:
         return point()
     except AssertionError as error:
-        return Outcome(row, (f"never came to its end: {error}",), 0)
+        return Outcome(f"{row}: {', '.join(map(str, point.args))}", (f"never came to its end: {error}",), 0)
 
 
-def deaths(town: Town, asked: Asked, name: str) -> list[Callable[[], Outcome]]:
+def deaths(town: Town, asked: Asked, name: str) -> list[Point]:
     """The worker dies at every boundary."""
-    return [lambda b=b: town.interrupt(name, b) for b in town.baseline(name).boundaries]  # type: ignore[misc]
+    return [partial(town.interrupt, name, boundary) for boundary in town.baseline(name).boundaries]
 
 
-def pairs(town: Town, asked: Asked, name: str) -> list[Callable[[], Outcome]]:
+def pairs(town: Town, asked: Asked, name: str) -> list[Point]:
     """Two workers die in one release, at boundaries drawn from the seed."""
     drawn = town.baseline(name).pairs(random.Random(f"{asked.seed}/{name}"), PAIRS)
-    return [lambda p=p: town.interrupt(name, *p) for p in drawn]  # type: ignore[misc]
+    return [partial(town.interrupt, name, *pair) for pair in drawn]
 
 
-def kills(town: Town, asked: Asked, victim: str) -> list[Callable[[], Outcome]]:
+def kills(town: Town, asked: Asked, victim: str) -> list[Point]:
     """Keeper, Envoy or an instance dies once in every stage."""
-    return [lambda s=s: town.kill(s, victim) for s in STAGES]  # type: ignore[misc]
+    return [partial(town.kill, stage, victim) for stage in STAGES]
 
 
 def walk(kind: str, name: str, asked: Asked, part: int, parts: int) -> list[Outcome]:
@@ -73,7 +74,7 @@ def walk_full(name: str, asked: Asked, part: int, parts: int) -> list[Outcome]:
         try:
             full = full_disk.FullDisk(town, Path(folder) / "worker.log")
             points = full_disk.points(town, name, asked.seed)
-            return asked.some(f"disk {name}", [lambda p=p: full.walk(*p) for p in points], part, parts)  # type: ignore[misc]
+            return asked.some(f"disk {name}", [partial(full.walk, *point) for point in points], part, parts)
         finally:
             town.close()
     return []

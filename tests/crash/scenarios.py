@@ -89,6 +89,9 @@ class Stage:
     scenario: str
     has_come: Callable[[Row, set[str]], bool]
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def _told(key: str) -> Callable[[Row, set[str]], bool]:
     return lambda row, keys: key in keys

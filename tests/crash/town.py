@@ -14,7 +14,7 @@ from pathlib import Path
 
 from penstock import api, durable, shell, waking
 from penstock.records import environments, events
-from tests.crash.left_over import left_over
+from tests.crash.left_over import left_over, words_of
 from tests.crash.scenarios import HELD_AGAINST, SCENARIOS, End, Scenario, Stage
 from tests.site import Site
 
@@ -195,7 +195,7 @@ class Town:
 
     def begin(self, scenario: Scenario) -> Run:
         """Order its release; no worker lives yet."""
-        self.site.until(lambda: not waking.lives(self.site.desk.state), 30)  # it would take what another one shall have
+        self.site.until(self._is_quiet, 30)  # a worker would take what another one shall have
         self._word += 1
         if scenario.is_drill:
             return self._drill(scenario)
@@ -209,7 +209,7 @@ class Town:
         if "drill" not in self._baselines:
             row = self.site.release(scenario.commit(self.site, f"ground-{self._word}"))
             assert row["state"] == "released", self.site.story(row["number"])
-            self.site.until(lambda: not waking.lives(self.site.desk.state), 30)
+            self.site.until(self._is_quiet, 30)
         run = Run(scenario, 0, self.stable(), self.generation())
         run.first = api.drill(self.site.desk, "app", "production")
         return run
@@ -235,7 +235,7 @@ class Town:
             return False
 
         self.go_on(run, is_over)
-        self.site.until(lambda: not waking.lives(self.site.desk.state), 30)
+        self.site.until(self._is_quiet, 30)
         with suppress(AssertionError):  # what is not so is said by `wrong`
             self.site.until(self._is_settled, 20)
 
@@ -257,6 +257,12 @@ class Town:
     def _is_at_half(self, run: Run) -> bool:
         keys = {event["key"] for event in events.after(self.site.desk.store, run.first)}
         return "shifted:2" in keys
+
+    def _is_quiet(self) -> bool:
+        """Whether no worker lives, nor is just coming up."""
+        if waking.lives(self.site.desk.state):
+            return False
+        return not any("-m penstock work" in words_of(process.pid) for process in self.site._processes())
 
     def _is_settled(self) -> bool:
         seen = self.site.observed()

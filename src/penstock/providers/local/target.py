@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -132,9 +133,10 @@ class LocalTarget:
         return pieces
 
     def heartbeat(self) -> None:
-        """Somebody still watches."""
+        """Somebody still watches; a keeper that died meanwhile is followed by another, or no reading would ever come."""
         try:
             heartbeat.beat(self._folder)
+            bring_up(self._folder)
         except OSError as error:
             said = f"the heartbeat cannot be written: {error.strerror}"
             raise PenstockError("heartbeat", said, str(self._folder.root)) from error
@@ -231,12 +233,13 @@ def _is_older(one: str, other: str) -> bool:
     return [int(n) for n in re.findall(r"\d+", one)] < [int(n) for n in re.findall(r"\d+", other)]
 
 
-def bring_up(folder: Path) -> bool:
+def bring_up(folder: str | os.PathLike[str]) -> bool:
     """Start the keeper of an environment in which something should run and nobody keeps; whether one was started."""
     place = Folder.of(folder)
+    if lock.is_kept(place):
+        return False
     wanted = desire.read(place)
-    empty = not wanted or not any(unit["placed"] for unit in wanted["units"].values())
-    if empty or lock.is_kept(place):
+    if not wanted or not any(unit["placed"] for unit in wanted["units"].values()):
         return False
     start_keeper(place)
     return True
