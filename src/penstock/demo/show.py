@@ -78,7 +78,7 @@ def table(shown: Shown) -> list[str]:
     ]
     for name, row in zip(("v1", "v2", "v3"), (first, second, third), strict=True):
         lines.append(f"{name:<34}{row['state'].replace('_', ' ')}" + (f" ({row['cause']})" if row["cause"] else ""))
-    lines.append(f"{'report of v3':<34}{shown.state / 'releases' / str(third['number']) / 'report.md'}")
+    lines.append(f"{'report of v3':<34}{shown.state / 'releases' / str(third['number']) / 'report.html'}")
     lines.append(f"{'all of it took':<34}{span(shown.seconds)}")
     return lines
 
