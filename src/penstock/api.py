@@ -114,8 +114,11 @@ def restart(desk: Desk, service: str, environment: str) -> int:
     return order_again(desk, "restart", service, environment, found)
 
 
-def drill(desk: Desk, service: str, environment: str) -> int:
-    """Order a rehearsal: what serves is released against itself, and taken back before it has everything."""
+def drill(desk: Desk, service: str, environment: str, fault: dict[str, str] | None = None) -> int:
+    """Order a rehearsal: what serves is released against itself, and taken back before it has everything.
+
+    `fault`: variables that make the copy fail, so that it is the finding that is rehearsed too.
+    """
     from penstock.orders import order_again
 
     env = _environment(desk.store, service, environment)
@@ -123,7 +126,7 @@ def drill(desk: Desk, service: str, environment: str) -> int:
     if found is None:
         raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
                         "a drill rehearses taking a release back to what serves", "penstock release")  # fmt: skip
-    return order_again(desk, "drill", service, environment, found)
+    return order_again(desk, "drill", service, environment, found, fault=fault or {})
 
 
 def order(

@@ -56,7 +56,16 @@ def _check_template(forge: GitForge, commit: str, environment: Environment) -> N
     template.check(text, path)
 
 
-def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, fresh_secrets: bool = False) -> int:
+def order_again(
+    desk: Desk,
+    kind: str,
+    service: str,
+    name: str,
+    found: Row,
+    *,
+    fresh_secrets: bool = False,
+    fault: dict[str, str] | None = None,
+) -> int:
     """A rollback to a revision that is kept, or a restart or drill of it, placed anew; under a number of its own."""
     forge = GitForge(desk.state.repository(service))
     environment = environment_named(manifest_at(forge, found["commit_id"]), name)
@@ -64,6 +73,8 @@ def order_again(desk: Desk, kind: str, service: str, name: str, found: Row, *, f
         raise UserError("artifact-gone", f"the artifact of {found['id']} is not there any more", found["artifact"],
                         next=f"release it anew: penstock release {found['commit_id'][:12]} --to {name} --older")  # fmt: skip
     options: dict[str, Any] = {"of": found["id"], "again": kind != "rollback", "secrets": found["data"]["secrets"]}
+    if fault:
+        options["fault"] = fault
     values = _resolve(desk, environment) if fresh_secrets else {}
     if kind == "drill":
         _refuse_drill(desk, service, environment)

@@ -166,6 +166,9 @@ def _candidate(store: Store, row: Row, environment: Environment) -> Revision:
         known = revisions.get(store, row["service"], row["environment"], options["of"])
         assert known is not None, "what is rolled back to is remembered"
         changed = {"id": options["of"] + options.get("suffix", "")}
+        if options.get("fault"):
+            units = known["data"]["units"]
+            changed["units"] = {n: {**unit, "env": {**unit["env"], **options["fault"]}} for n, unit in units.items()}
         if options.get("fresh"):
             changed["secrets"] = options["secrets"]
         return data.load(Revision, {**known["data"], **changed})

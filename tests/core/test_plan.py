@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import data
-from penstock.core.plan import Facts, Plan, draw, still_true
+from penstock.core.plan import Facts, Plan, draw, rehearsal, still_true
 from penstock.core.rollout import Place
 from penstock.core.target import Artifact, Capabilities, Fence, Observed, Revision, Unit
 from penstock.errors import UserError
 from penstock.manifest.groups import Group
+from penstock.manifest.rollout import Rollout
 from penstock.render.plan import text
 from penstock.testing.simulation import environment
 from penstock.testing.target import EVERYTHING
@@ -147,3 +148,14 @@ def test_the_text_of_a_plan_names_every_stage_and_the_way_back() -> None:
     assert [] == [stage.name for stage in plan.stages if stage.name not in shown]
     assert plan.way_back in shown
     assert all(risk in shown for risk in plan.risks)
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+def test_a_drill_goes_by_the_manifests_own_weights(faulty: bool) -> None:
+    """The same weights, none longer than it takes to see requests; only a planted fault is waited for, at the last."""
+    asked = Rollout.model_validate({"is": "canary", "increments": ["5% for 30m", "25% up to 1h"]})
+    found = rehearsal(asked, faulty=faulty).increments
+    assert [50, 250] == [step.weight_permille for step in found]
+    assert [10.0, 60.0 if faulty else 10.0] == [step.duration_s for step in found]
+    assert not found[-1].may_leave_early
+    assert 1 == len(rehearsal(Rollout.model_validate({"is": "rolling"})).increments)

@@ -44,6 +44,17 @@ def test_a_drill_goes_back_and_harms_nobody(served: Site) -> None:
     assert report.rollback_required is False
 
 
+def test_a_planted_fault_is_found(served: Site) -> None:
+    """Failing on purpose, the copy is taken back by what judges releases: drilled, and the cause is said."""
+    load = served.load(60)
+    number = api.drill(served.desk, "app", "production", {"APP_FAULTS": "* error 0.4"})
+    api.wake(served.desk)
+    row = served.wait(number)
+    load.stop()
+    assert ("drilled", "verdict") == (row["state"], row["cause"]), served.story(number)
+    assert row["sentence"].startswith("the planted fault was found: ")
+
+
 def test_the_next_release_knows(served: Site) -> None:
     """A check asks for the drill, and the plan says when it was."""
     row = served.release(served.commit(served.manifest(

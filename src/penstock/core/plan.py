@@ -18,7 +18,7 @@ from penstock.manifest.groups import contacts
 from penstock.manifest.rollout import Increment, Rollout
 
 FORMAT = 1
-DRILL_STEP_S = 10.0
+DRILL_STEP_S, FAULT_STEP_S = 10.0, 60.0
 
 # What was released here once has passed what comes before a release: going back to it is not held up by that again.
 _MOMENTS: dict[str, tuple[str, ...]] = {
@@ -33,6 +33,7 @@ _MOMENTS: dict[str, tuple[str, ...]] = {
 class Facts:
     """What was seen when a plan was drawn. `older`: the candidate's commit is an ancestor of what runs. `rehearsed`: when
     the last drill ended (seconds since the epoch), and how many seconds going back took.
+    `faulty`: a drill with a fault planted, which takes its time to be found.
     """
 
     release: int
@@ -49,6 +50,7 @@ class Facts:
     at_boot: bool = False
     floor_broken_by: str = ""
     rehearsed: tuple[float, float] | None = None
+    faulty: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     strategy = _strategy(environment, facts)
     rollout = environment.rollout
     if facts.kind == "drill":
-        rollout = rehearsal(rollout)
+        rollout = rehearsal(rollout, faulty=facts.faulty)
     elif facts.kind != "release":
         rollout = rollout.model_copy(update={"strategy": "all_at_once"})
     stable = facts.stable.id if facts.stable else None
@@ -240,12 +242,16 @@ def _rehearsable(environment: Environment, facts: Facts) -> str:
     return "canary"
 
 
-def rehearsal(rollout: Rollout) -> Rollout:
-    """The increments of a drill: the manifest's own weights, none of them for longer than it takes to see requests."""
+def rehearsal(rollout: Rollout, *, faulty: bool = False) -> Rollout:
+    """The increments of a drill: the manifest's own weights, none of them for longer than it takes to see requests; the
+    last one waits for a planted fault to be found.
+    """
     asked = rollout.increments if rollout.strategy == "canary" else ()
     steps = [step.model_copy(update={"duration_s": min(step.duration_s, DRILL_STEP_S)}) for step in asked]
-    soak = Increment(weight_permille=500, duration_s=DRILL_STEP_S, may_leave_early=False)
-    return rollout.model_copy(update={"strategy": "canary", "increments": tuple(steps) or (soak,)})
+    steps = steps or [Increment(weight_permille=500, duration_s=DRILL_STEP_S)]
+    lasts = FAULT_STEP_S if faulty else steps[-1].duration_s
+    steps[-1] = steps[-1].model_copy(update={"duration_s": lasts, "may_leave_early": False})
+    return rollout.model_copy(update={"strategy": "canary", "increments": tuple(steps)})
 
 
 def _standing(facts: Facts) -> dict[str, Place]:

@@ -92,6 +92,8 @@ def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified
     if unverified:
         sentence += f"; but it fails the same checks: {'; '.join(unverified)}"
     releases.add_facts(world.store, world.release, back_s=back.took_s, verified=not unverified)
+    if row["options"].get("fault"):
+        return _fault_ending(ending, sentence)
     state = {"superseded": "superseded", "drill": "drilled"}.get(ending.cause, "rolled_back")
     return Ending(state, ending.cause, sentence)  # type: ignore[arg-type]
 
@@ -100,6 +102,15 @@ def with_contacts(world: World, sentence: str) -> str:
     """What a person must be told, with whom to reach; said once."""
     reach = whom_to_reach(world.environment.groups)
     return f"{sentence}; {reach}" if reach and reach not in sentence else sentence
+
+
+def _fault_ending(ending: Ending, sentence: str) -> Ending:
+    """A planted fault is there to be found: by what judges a release, before the drill's own time is over."""
+    if ending.cause in ("person", "superseded", "foreign", "unattended"):
+        return Ending("superseded" if ending.cause == "superseded" else "rolled_back", ending.cause, sentence)
+    if ending.cause == "drill":
+        return Ending("rolled_back", "not_found", f"the planted fault was not found in time; {sentence}")
+    return Ending("drilled", ending.cause, f"the planted fault was found: {sentence}")
 
 
 def _give_up(world: World, plan: Plan, began: float, took: float, reason: str) -> Back:

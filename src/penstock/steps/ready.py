@@ -67,7 +67,8 @@ def draw_plan(world: World, revision: Revision) -> Plan:
             world.release, row["kind"], row["service"], revision, observed, world.target.capabilities(),
             places_of(world), stable=stable, older=_is_older(world, revision, stable),
             again=bool(row["options"].get("again")), may_be_older=bool(row["options"].get("older")),
-            at_boot=world.at_boot, rehearsed=releases.rehearsed(world.store, row["service"], row["environment"]),
+            at_boot=world.at_boot, faulty=bool(row["options"].get("fault")),
+            rehearsed=releases.rehearsed(world.store, row["service"], row["environment"]),
         ),
     )  # fmt: skip
     plain = data.dump(plan)
