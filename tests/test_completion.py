@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -162,3 +164,17 @@ def test_bash_completes(tmp_path: Path) -> None:
     env = {**os.environ, "PENSTOCK_STATE": str(state(tmp_path / "state"))}
 
     assert "production" == shell.run(["bash", "-c", line], env=env).out.strip()
+
+
+def test_branches_and_tags_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be released has the words of git; where there is no repository there are none but HEAD."""
+    from penstock.cli.completion import words_of_git
+
+    monkeypatch.chdir(tmp_path)
+    context, parameter = click.Context(click.Command("release")), click.Argument(["revision"])
+    assert ["HEAD"] == [item.value for item in words_of_git(context, parameter, "")]
+    git = ["git", "-c", "user.name=ana", "-c", "user.email=ana@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "first"], ["tag", "v1.0"]):
+        subprocess.run([*git, *words], check=True)
+    assert ["v1.0"] == [item.value for item in words_of_git(context, parameter, "v")]
+    assert {"HEAD", "main", "v1.0"} == {item.value for item in words_of_git(context, parameter, "")}

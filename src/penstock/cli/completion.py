@@ -91,6 +91,27 @@ def _revisions(ctx: click.Context) -> Rows:
     return _rows(f"SELECT id, environment FROM revisions {where} GROUP BY id ORDER BY max(release) DESC", values)
 
 
+def _words_of_git(_: click.Context) -> Rows:
+    """Branches and tags of this checkout, the newest first."""
+    from penstock import shell
+
+    form = "%(refname:short)%09%(contents:subject)"
+    argv = [
+        "git",
+        "for-each-ref",
+        "--sort=-creatordate",
+        f"--count={_MOST}",
+        f"--format={form}",
+        "refs/heads",
+        "refs/tags",
+    ]
+    lines = shell.run(argv, timeout_s=1.0).out.splitlines()
+    return [
+        ("HEAD", "what is checked out"),
+        *((name, said) for name, _, said in (line.partition("\t") for line in lines)),
+    ]
+
+
 def _topics(_: click.Context) -> Rows:
     from importlib.resources import files
 
@@ -101,6 +122,7 @@ def _topics(_: click.Context) -> Rows:
 
 environments, services = _never_fails(_environments), _never_fails(_services)
 releases, revisions, topics = _never_fails(_releases), _never_fails(_revisions), _never_fails(_topics)
+words_of_git = _never_fails(_words_of_git)
 
 
 def _of_service(ctx: click.Context) -> tuple[str, tuple[str, ...]]:

@@ -7,12 +7,12 @@ import json
 import click
 
 from penstock import api
-from penstock.cli.completion import environments
+from penstock.cli.completion import environments, words_of_git
 from penstock.cli.place import repository
 
 
 @click.command("plan")
-@click.argument("revision", default="HEAD")
+@click.argument("revision", default="HEAD", shell_complete=words_of_git)
 @click.option("--to", "environment", required=True, shell_complete=environments, help="The environment.")
 @click.option("--again", is_flag=True, help="As with `release --again`.")
 @click.option("--older", is_flag=True, help="As with `release --older`.")

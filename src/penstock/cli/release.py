@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from penstock import api
-from penstock.cli.completion import environments
+from penstock.cli.completion import environments, words_of_git
 from penstock.cli.place import repository
 from penstock.cli.view import VIEW_OPTIONS, follow
 
 
 @click.command("release")
-@click.argument("revision", default="HEAD")
+@click.argument("revision", default="HEAD", shell_complete=words_of_git)
 @click.option("--to", "environment", required=True, shell_complete=environments, help="The environment.")
 @click.option("--again", is_flag=True, help="Place it anew although it runs there already.")
 @click.option("--older", is_flag=True, help="Release it although it is older than what runs.")
