@@ -40,14 +40,16 @@ def at(point: str, deed: Callable[[], object]) -> Callable[..., Any]:
 
         @functools.wraps(step)
         def observed(*words: Any) -> Any:
-            result = step(*words)
-            reached("inside")
-            return result
+            try:
+                return step(*words)
+            finally:  # also a step that ends the release, by raising Over, has its effect and its result
+                reached("inside")
 
         reached("before")
-        result = real(observed, world, *values)
-        reached("after")
-        return result
+        try:
+            return real(observed, world, *values)
+        finally:
+            reached("after")
 
     return run
 
