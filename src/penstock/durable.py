@@ -118,11 +118,23 @@ class Engine:
         return "done", ""
 
     def _end(self, name: str, outcome: Outcome, why: str) -> None:
-        self._all("UPDATE stories SET outcome = ?, why = ? WHERE name = ?", outcome, why, name)
-        self._all(
+        """The story is over, and the steps of the oldest ended ones are let go: one commit."""
+        old = (
             "DELETE FROM steps WHERE story IN (SELECT name FROM stories WHERE outcome != 'running'"
-            " ORDER BY rowid DESC LIMIT -1 OFFSET ?)", KEPT,
-        )  # fmt: skip
+            " ORDER BY rowid DESC LIMIT -1 OFFSET ?)"
+        )
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    self._db.execute("UPDATE stories SET outcome = ?, why = ? WHERE name = ?", (outcome, why, name))
+                    self._db.execute(old, (KEPT,))
+                    self._db.execute("COMMIT")
+                finally:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise _unjournaled(error, self._path) from error
 
     def _open(self) -> sqlite3.Connection:
         try:
