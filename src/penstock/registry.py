@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from inspect import getdoc
 from typing import Any
 
 from penstock.errors import UserError
@@ -52,6 +53,50 @@ def find(group: str, name: str) -> Any:
 
 
 def kinds() -> Mapping[str, Mapping[str, Any]]:
-    """What the manifest's reader needs: the section of every target and check."""
-    groups = {"target": "target.section", "check": "check.section"}
-    return {key: {name: find(group, name) for name in BUILT_IN[group]} for key, group in groups.items()}
+    """What the manifest's reader needs: the section of every target and check, each loaded when it is asked for."""
+    return {"target": Sections("target.section"), "check": Sections("check.section")}
+
+
+class Sections(Mapping[str, Any]):
+    """kind -> its section. The built-in ones are listed; anybody's own, from an entry point, is found by its name."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return find(self._group, name)
+        except UserError as error:
+            raise KeyError(name) from error
+
+    def __contains__(self, name: object) -> bool:
+        return name in BUILT_IN[self._group] or (isinstance(name, str) and self.get(name) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(BUILT_IN[self._group])
+
+    def __len__(self) -> int:
+        return len(BUILT_IN[self._group])
+
+
+class Checks(Mapping[str, Any]):
+    """kind -> its check, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, kind: str) -> Any:
+        if kind not in self._made:
+            self._made[kind] = find("check", kind)()
+        return self._made[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(BUILT_IN["check"])
+
+    def __len__(self) -> int:
+        return len(BUILT_IN["check"])
+
+
+def pages() -> dict[str, str]:
+    """kind of check -> its manual page: the docstring of its class."""
+    return {name: getdoc(find("check", name)) or "" for name in BUILT_IN["check"]}

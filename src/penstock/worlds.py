@@ -148,7 +148,7 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         number, store, state.audit_log, state.evidence, work, SystemClock(), environment,
         target_of(state, service, environment, own), metrics_of(state, service, environment),
         Builds(state, row, environment, secrets),
-        {kind: registry.find("check", kind)() for kind in registry.BUILT_IN["check"]},
+        registry.Checks(),
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
         template=template_at(forge, row["commit_id"], environment),

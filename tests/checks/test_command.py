@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from penstock.checks.command import TAIL, CommandCheck, CommandSection, Ended, judged, tail
+from penstock.checks.command import CommandCheck, CommandSection, judged
+from penstock.checks.running import TAIL, Ended, tail
 from penstock.core import data
 from penstock.core.finding import CheckRequest, Outcome
 from penstock.core.target import Reach

@@ -75,8 +75,13 @@ class FullDisk:
         return found
 
     def _end(self, run: Run, process: shell.Process, watched: _Traffic | None, wrong: list[str]) -> None:
-        """To the end; once gone back, the candidate is never given traffic again."""
+        """To the end; once gone back, the candidate is never given traffic again.
+
+        A worker is started once in any case, as the next order does: of a release that was over by its record the disk may
+        have cut off the rest.
+        """
         shifts: set[str] = set()
+        api.wake(self.town.site.desk)
 
         def over() -> bool:
             shell.reap(process.pid)

@@ -9,12 +9,13 @@ import pytest
 from pydantic import Field
 
 from penstock.manifest import Environment, Kinds, Manifest, read
-from penstock.manifest.section import Command, Duration, Section
+from penstock.manifest.check import CheckSection
+from penstock.manifest.section import Command, Duration
 from penstock.providers.command.section import CommandSection
 from penstock.providers.local.section import LocalSection
 
 
-class CommandCheck(Section):
+class CommandCheck(CheckSection):
     """A check that runs a command, as far as the reader is concerned."""
 
     run: Command
@@ -23,7 +24,7 @@ class CommandCheck(Section):
     within_s: Duration = Field(default=600.0, alias="within")
 
 
-class HttpCheck(Section):
+class HttpCheck(CheckSection):
     """A check that sends one request, as far as the reader is concerned."""
 
     get: str | None = None

@@ -67,7 +67,7 @@ def test_an_entry_is_replaced_whole(production: Callable[[str], Environment]) ->
     found = production(text + "    checklist: {before: {disk: {run: df -h}}}\n").checklist["before"]["disk"]
 
     assert ("df", "-h") == found.section.run.argv()  # type: ignore[attr-defined]
-    assert 600 == found.within_s
+    assert 600 == found.section.within_s
 
 
 def test_a_moment_keeps_what_an_environment_does_not_name(production: Callable[[str], Environment]) -> None:
@@ -202,7 +202,7 @@ def test_a_shell_line_may_stand_for_a_whole_check(production: Callable[[str], En
 
     assert found.prepare is not None
     assert ("sh", "-c", "a && b") == found.prepare.run.argv()
-    assert 5 == found.checklist["before"]["disk"].within_s
+    assert 5 == found.checklist["before"]["disk"].section.within_s
 
 
 def test_a_comment_stands_two_spaces_away(production: Callable[[str], Environment]) -> None:

@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
-import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
-from penstock import shell
-from penstock.checks.filling import Unknown, fill
+from penstock.checks.filling import Unknown
+from penstock.checks.running import Ended, argv, environment, run
 from penstock.core.finding import CheckRequest, Finding, Outcome
-from penstock.core.masking import concealed, longest_spelling, mask
+from penstock.core.masking import concealed
 from penstock.core.target import Evidence
 from penstock.errors import PenstockError
-from penstock.manifest.section import Command, Duration, Section, Variable
+from penstock.manifest.check import CheckSection
+from penstock.manifest.section import Command, Variable
 
-TAIL = 64 << 10
 _LAST_LINES = 5
 _LINE = 300
 _NOT_RUN = {126: "may not be executed", 127: "is not there"}  # by every POSIX shell
 _ENOEXEC = 8
-_MARKS = ("HOME", "PENSTOCK_IDEMPOTENCY_KEY")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-class CommandSection(Section):
+class CommandSection(CheckSection):
     """`run` with `env` and the secrets in `sees` (None: all); exit code 0 passes; at most `within_s`."""
+
+    steady: ClassVar[bool] = True
 
     run: Command
     env: dict[Variable, str] = Field(default_factory=dict)
     sees: tuple[str, ...] | None = ()
-    within_s: Duration = Field(default=600.0, alias="within", gt=0)
 
     @classmethod
     def short_for(cls, text: str) -> str:
         """A bare text is the command."""
         del text
         return "run"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code (-N by signal N), the masked end of its output, its seconds."""
-
-    code: int
-    output: str
-    seconds: float
-    timed_out: bool = False
 
 
 class CommandCheck:
@@ -79,9 +66,9 @@ class CommandCheck:
     def run(self, request: CheckRequest) -> Outcome:
         """Run it to its end, and say how it ended."""
         section = CommandSection.model_validate(request.section)
-        names = environment(section, request)
+        names = environment(section.env, request)
         try:
-            ended = _run(argv(section.run, names), names, section.within_s, request)
+            ended = run(argv(section.run, names), names, section.within_s, request)
         except Unknown as unknown:
             outcome = _not_run(f"`${unknown}` is not known to this check", "name it in `sees` or `env`")
         except PenstockError as error:
@@ -91,17 +78,6 @@ class CommandCheck:
         else:
             outcome = judged(section, ended, request.folder)
         return concealed(outcome, request.secrets)
-
-
-def environment(section: CommandSection, request: CheckRequest) -> dict[str, str]:
-    """All that the command gets as its environment."""
-    return {**request.env, **_reach(request), **section.env, **request.secrets}
-
-
-def argv(command: Command, names: dict[str, str]) -> tuple[str, ...]:
-    """The words with every `$NAME` filled in; Unknown for one that is not there. A shell fills in its own."""
-    words = command.argv()
-    return words if command.sh is not None else tuple(fill(word, names) for word in words)
 
 
 def judged(section: CommandSection, ended: Ended, folder: str) -> Outcome:
@@ -137,56 +113,6 @@ def _how(section: CommandSection, ended: Ended, folder: str) -> tuple[str, str, 
         )
     how = f"was ended by {_signal(-ended.code)}" if ended.code < 0 else f"ended with {ended.code}"
     return "failed", how, f"run it by hand in {folder}"
-
-
-def _run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest) -> Ended:
-    """Run it with its output in a file: a pipe would be held open by whatever it leaves behind."""
-    if not request.log_file:
-        with tempfile.NamedTemporaryFile(prefix="penstock-check-") as file:
-            return _logged(words, env, within_s, request, Path(file.name))
-    return _logged(words, env, within_s, request, Path(request.log_file))
-
-
-def _logged(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path) -> Ended:
-    began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
-    try:
-        done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
-    finally:
-        _end_left_behind(env)
-    return Ended(done.code, tail(log, began, request.secrets), done.seconds, done.timed_out)
-
-
-def _end_left_behind(env: dict[str, str]) -> None:
-    """End what the command left, wherever it moved: it still carries this check's key and home in its environment."""
-    marks = {f"{name}={env[name]}".encode("utf-8", "surrogateescape") for name in _MARKS if env.get(name)}
-    if len(marks) < len(_MARKS):
-        return
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with suppress(OSError):  # it is gone, or another user's
-                if marks <= set((entry / "environ").read_bytes().split(b"\0")):
-                    os.kill(int(entry.name), signal.SIGKILL)
-
-
-def tail(path: Path, began: int, secrets: dict[str, str]) -> str:
-    """The last 64 KiB at most of what was written since a place, without the secrets.
-
-    Half a secret, where the text was cut, would not be known for one: more is read, and dropped when masked.
-    """
-    unsafe = longest_spelling(secrets.values())
-    with path.open("rb") as file:
-        start = max(began, file.seek(0, 2) - TAIL - unsafe)
-        file.seek(start)
-        text = file.read(TAIL + unsafe).decode("utf-8", "replace")
-    masked = mask(text, secrets.values())[unsafe if start > began else 0 :]
-    return masked.encode()[-TAIL:].decode("utf-8", "ignore")
-
-
-def _reach(request: CheckRequest) -> dict[str, str]:
-    if request.reach is None:
-        return {}
-    header = next((f"{name}: {value}" for name, value in request.reach.headers.items()), "")
-    return {"PENSTOCK_URL": request.reach.url, "PENSTOCK_PREVIEW_HEADER": header}
 
 
 def _not_run(condition: str, remedy: str) -> Outcome:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from penstock.core.finding import CheckRequest, Finding, Outcome
-from penstock.manifest.section import Duration, Section
+from penstock.manifest.check import CheckSection
+from penstock.manifest.section import Duration
 from penstock.render.words import span
 
 
-class DrillSection(Section):
+class DrillSection(CheckSection):
     """`at_most`: how long ago the last drill may be."""
 
     at_most_s: Duration = Field(default=30 * 86400.0, alias="at_most", gt=0)

@@ -30,6 +30,7 @@ from penstock.checks.json_path import (
 from penstock.core.finding import CheckRequest, Finding, Outcome, State
 from penstock.core.masking import concealed, mask
 from penstock.core.target import Evidence
+from penstock.manifest.check import CheckSection
 from penstock.manifest.section import Duration, Section, Variable, wrong
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
@@ -99,7 +100,7 @@ class Step(Section):
             raise wrong("the answer to HEAD has no body", "so there is no JSON in it", "get:", at="head")
 
 
-class HttpSection(Step):
+class HttpSection(Step, CheckSection):
     """One request, or `steps` one after the other; at most `within_s` in all, again for `retry_for_s`."""
 
     steps: Annotated[tuple[Step, ...], Field(max_length=100)] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
@@ -47,8 +46,7 @@ def whole() -> Manual:
     from penstock.manifest.manual import Manual
 
     examples = {name: place.read_text() for name, place in _sections().items()}
-    checks = {name: inspect.getdoc(registry.find("check", name)) or "" for name in registry.BUILT_IN["check"]}
-    return Manual(examples, checks, registry.kinds())
+    return Manual(examples, registry.pages(), registry.kinds())
 
 
 def _sections() -> dict[str, Traversable]:

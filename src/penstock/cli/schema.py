@@ -21,4 +21,4 @@ def command() -> None:
     from penstock import registry
     from penstock.manifest.schema import schema
 
-    click.echo(json.dumps(schema(registry.kinds()), indent=1, ensure_ascii=False))
+    click.echo(json.dumps(schema(registry.kinds(), registry.pages()), indent=1, ensure_ascii=False))

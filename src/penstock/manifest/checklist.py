@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.manifest.check import CheckSection
 from penstock.manifest.environment import MOMENTS, CheckEntry, Moment
 from penstock.manifest.later import LATER
-from penstock.manifest.node import Entry, Map, Node, Place, Scalar
+from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
-from penstock.manifest.section import Section
 from penstock.manifest.typed import refuse_key, typed
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
@@ -45,17 +45,11 @@ LATER_KINDS = frozenset(
 _LATER_KEYS = frozenset(
     {
         *(
-            "needs",
             "when",
             "in",
-            "once_in",
-            "blocks",
             "was",
             "by",
             "due",
-            "report",
-            "at_least",
-            "at_most",
             "invoke",
         ),
         *("payload", "beside", "for", "tell", "otherwise"),
@@ -64,7 +58,7 @@ _LATER_KEYS = frozenset(
 
 
 def checklist(
-    node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems: Problems
+    node: Node, key: Scalar, kinds: Mapping[str, type[CheckSection]], problems: Problems
 ) -> dict[Moment, dict[str, CheckEntry]]:
     """Every check of every moment; what cannot be read is noted and left out. `later` has reminders, and no checks."""
     found: dict[Moment, dict[str, CheckEntry]] = {}
@@ -96,12 +90,53 @@ def checklist(
     return {moment: found[moment] for moment in MOMENTS if found.get(moment)}
 
 
-def _moment(moment: Moment, node: Map, kinds: Mapping[str, type[Section]], problems: Problems) -> dict[str, CheckEntry]:
+def _moment(
+    moment: Moment, node: Map, kinds: Mapping[str, type[CheckSection]], problems: Problems
+) -> dict[str, CheckEntry]:
     checks = {name: check(moment, entry, kinds, problems) for name, entry in node.entries.items()}
+    for name, found in checks.items():
+        if found:
+            _needs(name, found.section.needs, node, problems)
     return {name: entry for name, entry in checks.items() if entry}
 
 
-def check(moment: Moment, entry: Entry, kinds: Mapping[str, type[Section]], problems: Problems) -> CheckEntry | None:
+def _needs(name: str, needs: tuple[str, ...], moment: Map, problems: Problems) -> None:
+    """Note a `needs` that leads nowhere, or in a circle."""
+    entry = moment.entries[name].value
+    said = entry.get("needs") if isinstance(entry, Map) else None
+    place = said.place if said else moment.place
+    for other in needs:
+        if other not in moment.entries:
+            near = nearest(other, [n for n in moment.entries if n != name])
+            why = "`needs` names checks of the same moment, which end before this one begins"
+            problems.add("unknown-check", place, f"there is no check `{other[:60]}` here", why,
+                         near or f"one of: {choice([n for n in moment.entries if n != name])}")  # fmt: skip
+        elif name in _reached(other, moment):
+            why = "each would wait for the other, for ever"
+            problems.add(
+                "needs-circle", place, f"`{name}` needs itself, by way of `{other}`", why, "one of the two `needs` less"
+            )
+
+
+def _reached(name: str, moment: Map) -> set[str]:
+    """All that a check waits for, itself included."""
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        one = ahead.pop()
+        entry = moment.entries.get(one)
+        if entry is None or one in found:
+            continue
+        found.add(one)
+        said = entry.value.get("needs") if isinstance(entry.value, Map) else None
+        words = said.items if isinstance(said, Seq) else [said]
+        ahead += [word.text for word in words if isinstance(word, Scalar)]
+    return found
+
+
+def check(
+    moment: Moment, entry: Entry, kinds: Mapping[str, type[CheckSection]], problems: Problems
+) -> CheckEntry | None:
     """One line of the checklist, in its kind's own section."""
     node = _as_map(entry.value)
     kind = _kind(entry, node, kinds, problems)
@@ -114,11 +149,10 @@ def check(moment: Moment, entry: Entry, kinds: Mapping[str, type[Section]], prob
     section = typed(kinds[kind], rest.without(*(key.text for key in later)), entry.key, problems)
     if section is None:
         return None
-    within_s = getattr(section, "within_s", getattr(section, "within", 600.0))
-    return CheckEntry(name=entry.key.text, moment=moment, kind=kind, section=section, within_s=within_s)
+    return CheckEntry(name=entry.key.text, moment=moment, kind=kind, section=section)
 
 
-def _keys(model: type[Section]) -> set[str]:
+def _keys(model: type[CheckSection]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
@@ -130,7 +164,7 @@ def _as_map(node: Node) -> Map | None:
     return node if isinstance(node, Map) else None
 
 
-def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[Section]], problems: Problems) -> str | None:
+def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[CheckSection]], problems: Problems) -> str | None:
     name = entry.key.text
     if node is None:
         problems.add(
@@ -169,7 +203,7 @@ def _implied(node: Map) -> str:
     return "command" if "run" in node.entries or "sh" in node.entries else ""
 
 
-def _no_kind(name: str, kind: str, place: Place, kinds: Mapping[str, type[Section]], problems: Problems) -> None:
+def _no_kind(name: str, kind: str, place: Place, kinds: Mapping[str, type[CheckSection]], problems: Problems) -> None:
     if not kind:
         problems.add(
             "missing-key",

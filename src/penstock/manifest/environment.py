@@ -9,6 +9,7 @@ from pydantic import Field, SerializeAsAny
 
 from penstock.manifest.bake import BakePeriod, span_s
 from penstock.manifest.build import Build
+from penstock.manifest.check import CheckSection
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import Reminder
@@ -34,8 +35,7 @@ class CheckEntry(Section):
     name: str
     moment: Moment
     kind: str
-    section: SerializeAsAny[Section]
-    within_s: float = 600.0
+    section: SerializeAsAny[CheckSection]
 
 
 class TargetEntry(Section):

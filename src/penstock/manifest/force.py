@@ -143,7 +143,7 @@ def _checks(tree: Map, kinds: Kinds, problems: Problems) -> dict[Moment, dict[st
     entry = tree.entries.get("checklist")
     if entry is None or is_none(entry.value):
         return {}
-    return checklist(entry.value, entry.key, kinds.get("check", {}), problems)
+    return checklist(entry.value, entry.key, kinds.get("check", {}), problems)  # type: ignore[arg-type]
 
 
 def _target(tree: Map, kinds: Kinds, problems: Problems) -> TargetEntry | None:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from penstock.manifest.bake import BakePeriod
 from penstock.manifest.build import Build
+from penstock.manifest.check import CheckSection
 from penstock.manifest.environment import MOMENTS, Kinds
 from penstock.manifest.forms import form, is_section
 from penstock.manifest.groups import Group
@@ -28,6 +29,7 @@ from penstock.manifest.times import Times
 from penstock.manifest.unit import Unit, or_none
 from penstock.manifest.verdict import Verdict
 
+LINE = "checklist.MOMENT.NAME"
 ANY = frozenset({"NAME", "MOMENT"})  # segments that stand for a name of the user's
 TOP: dict[str, Any] = {
     "penstock": Literal["1"],
@@ -105,6 +107,7 @@ def all_keys(kinds: Kinds) -> list[Key]:
     found += [Key("environments.NAME.like", ("environments", "NAME", "like"), "an environment's name", "", False)]
     found += [Key("checklist.MOMENT", ("checklist", "MOMENT"), "map of name: check", "", False)]
     found += [Key("checklist.MOMENT.NAME", ("checklist", "MOMENT", "NAME"), "command, or map", "", False)]
+    found += _below(LINE, tuple(LINE.split(".")), CheckSection)
     found += [Key("checklist.later.NAME", ("checklist", "later", "NAME"), "map", "", False)]
     found += _below("checklist.later.NAME", ("checklist", "later", "NAME"), Reminder)
     for kind, model in kinds.get("target", {}).items():
@@ -112,8 +115,16 @@ def all_keys(kinds: Kinds) -> list[Key]:
         found += _below(f"target-{kind}", ("target",), model)
     for kind, model in kinds.get("check", {}).items():
         found += [Key(f"check-{kind}.is", ("checklist", "MOMENT", "NAME", "is"), kind, "", False)]
-        found += _below(f"check-{kind}", ("checklist", "MOMENT", "NAME"), model)
+        found += [key for key in _below(f"check-{kind}", tuple(LINE.split(".")), model) if not _is_common(key, model)]
     return list({key.name: key for key in found}.values())
+
+
+def _is_common(key: Key, model: type[Section]) -> bool:
+    """Whether a kind of check has this key as every line of a checklist has it."""
+    common = {info.alias or name: info for name, info in CheckSection.model_fields.items()}
+    own = {info.alias or name: info for name, info in model.model_fields.items()}
+    word = key.path[-1]
+    return len(key.path) == len(LINE.split(".")) + 1 and word in common and own[word].default == common[word].default
 
 
 def _form(name: str, kind: Any) -> str:

@@ -95,17 +95,26 @@ class Manual:
         if topic in self.checks:
             yield f"the check `{topic}`\n\n{_narrow(self.checks[topic])}\n"
         found = [key for key in matching(topic, self.keys()) if key.name not in self.examples]
-        page = pages.words().get(topic)
+        page = self._page(topic)
         if page and topic not in self.examples and topic not in [key.name for key in found]:
             yield f"{topic}\n\n{_body(page)}"
         own = [key for key in found if key.name == topic]
-        yield from map(_key, own or found if len(found) == 1 else own)
+        for key in own or found if len(found) == 1 else own:
+            yield f"{key.written}\n\n{_body(self._page(key.name) or Page(key.name, ''))}\n{_facts(key)}"
         if rest := [key for key in found if key not in own and len(found) > 1]:
             also = "also stands" if own or topic in self.examples else "stands"
             count = f"{len(rest)} places" if len(rest) > 1 else "one place"
-            yield f"`{topic}` {also} in {count}\n\n" + "\n".join(_short(key) for key in rest)
+            yield f"`{topic}` {also} in {count}\n\n" + "\n".join(
+                _short(key, self._page(key.name) or Page(key.name, "")) for key in rest
+            )
         if topic in pages.errors():
             yield f"the error `{topic}`\n\n{_body(pages.errors()[topic])}"
+
+    def _page(self, name: str) -> Page | None:
+        """The page of a word; a check's keys have theirs in the check's own."""
+        kind, _, key = name.removeprefix("check-").partition(".")
+        own = pages.of_check(self.checks.get(kind, "")) if name.startswith("check-") else {}
+        return pages.words().get(name) or own.get(key)
 
     def _section(self, topic: str) -> str:
         mine = [key for key in self.keys().values() if key.name.startswith(_prefix(topic))]
@@ -126,11 +135,6 @@ def _all_sections(examples: Mapping[str, str], checks: Mapping[str, str]) -> str
     return "\n".join(lines) + "\n\n" + filled(f"{more}errors` every code of an error.") + "\n"
 
 
-def _key(key: Key) -> str:
-    page = pages.words().get(key.name, Page(key.name, ""))
-    return f"{key.written}\n\n{_body(page)}\n{_facts(key)}"
-
-
 def _facts(key: Key) -> str:
     kind = next((unit for name, unit in _UNITS.items() if key.form.startswith(name)), "")
     default = key.default or ("none: it must be said" if key.needed else "")
@@ -138,8 +142,7 @@ def _facts(key: Key) -> str:
     return "".join(_hanging(name, text, 9) + "\n" for name, text in said.items() if text)
 
 
-def _short(key: Key) -> str:
-    page = pages.words().get(key.name, Page(key.name, ""))
+def _short(key: Key, page: Page) -> str:
     default = f" Default: {key.default}." if key.default else ""
     text = filled(page.summary + default, "    ")
     example = textwrap.indent(page.example, " " * 8)

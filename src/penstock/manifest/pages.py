@@ -57,6 +57,18 @@ def parse(text: str) -> dict[str, Page]:
     return found
 
 
+def of_check(docstring: str) -> dict[str, Page]:
+    """The pages of a check's keys, from its own: each is an item "- `key`: what it means"."""
+    found = {}
+    for part in docstring.split("\n\n"):
+        for item in re.split(r"^- ", part, flags=re.MULTILINE)[1:]:
+            head = re.match(r"((?:`[a-z_.]+`(?:, | and |; )?)+): ", item)
+            text = " ".join(item[head.end() :].split()) if head else ""
+            for name in re.findall(r"`([a-z_.]+)`", head[1]) if head else ():
+                found[name] = Page(name, text)
+    return found
+
+
 def filled(text: str, indent: str = "") -> str:
     """Prose filled to the width of a terminal; what is indented stays as it is."""
     return "\n\n".join(_part(part, indent) for part in text.split("\n\n"))

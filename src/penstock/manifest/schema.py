@@ -7,6 +7,7 @@ units without a port, and all that YAML itself would lose.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from penstock.manifest import pages
@@ -17,7 +18,7 @@ from penstock.manifest.environment import MOMENTS, Kinds
 from penstock.manifest.forms import NONE, WRITTEN, Form, Schema, form, named, words
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
-from penstock.manifest.keys import NEEDED, TOP, as_written
+from penstock.manifest.keys import LINE, NEEDED, TOP, as_written
 from penstock.manifest.later import LATER, Reminder
 from penstock.manifest.read import FORMAT, ONCE, OVERRIDABLE
 from penstock.manifest.rollout import Rollout
@@ -31,8 +32,8 @@ _VARIABLE = "^(?!(?:PORT|DATA|HOME|PENSTOCK_.*)$)[A-Za-z_][A-Za-z0-9_]{0,99}$"
 SHARED = OVERRIDABLE - {"env", "secrets", "units", "groups", "checklist", "target"}
 
 
-def schema(kinds: Kinds) -> Schema:
-    """The schema of a whole manifest, for the targets and checks there are."""
+def schema(kinds: Kinds, checks: Mapping[str, str] = MappingProxyType({})) -> Schema:
+    """The schema of a whole manifest, for the targets and checks there are; `checks` are the manual pages of the latter."""
     top = {name: _top(name, above=True) for name in TOP if name != "environments"}
     one = {name: _top(name, above=False) for name in TOP if name in OVERRIDABLE}
     one["like"] = {"type": "string", **_page("environments.NAME.like")}
@@ -46,16 +47,16 @@ def schema(kinds: Kinds) -> Schema:
         "required": sorted(NEEDED & ONCE),
         "additionalProperties": False,
         "not": {"required": ["run", "units"]},
-        "$defs": _definitions(kinds),
+        "$defs": _definitions(kinds, checks),
     }
 
 
-def _definitions(kinds: Kinds) -> dict[str, Schema]:
+def _definitions(kinds: Kinds, checks: Mapping[str, str]) -> dict[str, Schema]:
     """What stands in several places: at the top and in each environment, or under any name."""
     found = {name: form(TOP[name], _whole(name)).schema for name in sorted(SHARED)}
     found["unit"] = _whole("units.NAME")(Unit).schema
     found["group"], found["reminder"] = _group(), _map(Reminder, "checklist.later.NAME")
-    found["target"], found["check"] = _target(kinds.get("target", {})), _check(kinds.get("check", {}))
+    found["target"], found["check"] = _target(kinds.get("target", {})), _check(kinds.get("check", {}), checks)
     return found
 
 
@@ -157,7 +158,7 @@ def _if_kind(kind: str, then: Schema) -> Schema:
     return {"if": {"properties": {"is": {"const": kind}}, "required": ["is"]}, "then": then}
 
 
-def _check(kinds: Mapping[str, type[Section]]) -> Schema:
+def _check(kinds: Mapping[str, type[Section]], told: Mapping[str, str]) -> Schema:
     """A command, or a map that says its kind, or shows it by a method, `steps`, `run` or `sh`."""
     asks: Schema = {"anyOf": [{"required": [key]} for key in (*METHODS, "steps")]}
     runs: Schema = {"anyOf": [{"required": ["run"]}, {"required": ["sh"]}], "not": asks}
@@ -167,7 +168,8 @@ def _check(kinds: Mapping[str, type[Section]]) -> Schema:
     for kind, model in kinds.items():
         said: Schema = {"properties": {"is": {"const": kind}}, "required": ["is"]}
         shown = [{"allOf": [silent, implied[kind]]}] if kind in implied else []
-        chosen.append({"if": {"anyOf": [said, *shown]}, "then": _map(model, f"check-{kind}", {"is": {}})})
+        then = _described(_map(model, f"check-{kind}", {"is": {}}), pages.of_check(told.get(kind, "")))
+        chosen.append({"if": {"anyOf": [said, *shown]}, "then": then})
     whole: Schema = {
         "type": "object",
         "properties": {"is": {"enum": sorted(kinds), "description": "The kind of check."}},
@@ -177,7 +179,16 @@ def _check(kinds: Mapping[str, type[Section]]) -> Schema:
     return {"anyOf": [whole, {"type": ["string", "number", "boolean"], "minLength": 1}]}
 
 
+def _described(section: Schema, own: Mapping[str, pages.Page]) -> Schema:
+    """A section with what its check's own page says about its keys."""
+    for key, found in section["properties"].items():
+        if key in own and "description" not in found:
+            found["description"] = own[key].summary.replace("`", "")
+    return section
+
+
 def _page(name: str) -> Schema:
-    """The description of a key, from its page."""
-    page = pages.words().get(name)
+    """The description of a key, from its page; a check's key may be one that every line of a checklist has."""
+    kind, _, key = name.partition(".")
+    page = pages.words().get(name) or (pages.words().get(f"{LINE}.{key}") if kind.startswith("check-") else None)
     return {"description": page.summary.replace("`", "")} if page else {}
