@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import UsageError, UserError
-from penstock.records import audit, environments, events, orders, releases, revisions
+from penstock.records import audit, checks, environments, events, orders, releases, revisions
 from penstock.records.store import Row, Store
 from penstock.state import State, default_root
 
@@ -186,8 +186,7 @@ def status(desk: Desk, service: str | None = None) -> list[dict[str, Any]]:
 def show(desk: Desk, number: int) -> dict[str, Any]:
     """All that is known of a release."""
     row = get(desk, number)
-    checks = desk.store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", number)
-    return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks}
+    return {**row, "events": events.after(desk.store, number, limit=5000), "checks": checks.of(desk.store, number)}
 
 
 def report(desk: Desk, number: int) -> Report:

@@ -105,8 +105,11 @@ def _put_back(do: Steps, plan: Plan, ending: Ending) -> Ending:
 
 
 def _pass_checks(do: Steps, plan: Plan, moment: str) -> None:
-    for name in plan.checks.get(moment, ()):
-        do.check(plan, moment, name)
+    if plan.format == 1:  # as it was planned, so it is walked
+        for name in plan.checks.get(moment, ()):
+            do.check(plan, moment, name)
+    elif plan.checks.get(moment):
+        do.pass_checks(plan, moment)
 
 
 def _shift(do: Steps, plan: Plan, rung: int) -> None:

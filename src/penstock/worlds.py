@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-from penstock import registry
+from penstock import registry, workplaces
 from penstock.core import data
 from penstock.core.reading import Reading
 from penstock.core.revision import revision_of
@@ -77,6 +78,17 @@ class Builds:
         """A clean export beside the release's logs, made once: checks may write there, the artifact stays as it is."""
         return checkout_at(self._state, self._forge, self._row["number"], revision.commit)
 
+    def workplace(self, revision: Revision, name: str, needs: tuple[str, ...]) -> Path:
+        return workplaces.prepare(
+            self.checkout(revision), self._places() / name, [self._places() / one for one in needs]
+        )
+
+    def leave(self, name: str) -> None:
+        workplaces.leave(self._places() / name)
+
+    def _places(self) -> Path:
+        return self._state.release(self._row["number"]) / "workplaces"
+
     def prune(self, keep: set[str]) -> None:
         self._store.prune(keep)
 
@@ -139,7 +151,8 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
     assert row is not None, "a release that is walked has its record"
     service = row["service"]
     forge = GitForge(state.repository(service))
-    environment = manifest_at(forge, row["commit_id"]).environments[row["environment"]]
+    manifest = manifest_at(forge, row["commit_id"])
+    environment = manifest.environments[row["environment"]]
     secrets = _secrets(Path(row["options"]["secrets"]))
     work = state.release(number)
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -151,7 +164,9 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         registry.Checks(),
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
-        template=template_at(forge, row["commit_id"], environment),
+        template=template_at(forge, row["commit_id"], environment), repository=str(state.repository(service)),
+        configured={name: one.env for name, one in manifest.environments.items()},
+        processors=len(os.sched_getaffinity(0)),
     )  # fmt: skip
 
 

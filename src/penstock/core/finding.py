@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,7 +66,8 @@ class CheckRequest:
     `repository` is a git folder (bare or not) that has `commit` and the last release's; it is read, never written.
     `branch` is the word the release was asked by. `configured` are the variables of every environment of the manifest, by
     its name, and `references` the secret references of this one: words, never values. `groups` are people by group.
-    `now` is the wall clock, in seconds since the epoch.
+    `now` is the wall clock, in seconds since the epoch. `stopped` says, at any time, that nobody waits for the answer any
+    more: what runs for it is ended.
     """
 
     name: str
@@ -89,6 +90,7 @@ class CheckRequest:
     references: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     now: float = 0.0
+    stopped: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """The outcome without any secret in any of its texts; one too short to be masked is a finding of it."""
     values = tuple(secrets.values())
     findings = [
-        Finding(mask(f.condition, values), mask(f.effect, values), mask(f.remedy, values)) for f in outcome.findings
+        replace(f, condition=mask(f.condition, values), effect=mask(f.effect, values), remedy=mask(f.remedy, values),
+                where=mask(f.where, values))
+        for f in outcome.findings
     ]
     findings += [
         Finding(

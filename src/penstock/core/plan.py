@@ -17,7 +17,7 @@ from penstock.manifest.bake import BakePeriod
 from penstock.manifest.groups import contacts
 from penstock.manifest.rollout import Increment, Rollout
 
-FORMAT = 1
+FORMAT = 2
 DRILL_STEP_S, FAULT_STEP_S = 10.0, 60.0
 
 # What was released here once has passed what comes before a release: going back to it is not held up by that again.

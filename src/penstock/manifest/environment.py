@@ -7,9 +7,11 @@ from typing import Literal
 
 from pydantic import Field, SerializeAsAny
 
+from penstock.manifest.approvals import Approval, Hotfix
 from penstock.manifest.bake import BakePeriod, span_s
 from penstock.manifest.build import Build
 from penstock.manifest.check import CheckSection
+from penstock.manifest.checks import Checks, Pace
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import Reminder
@@ -21,6 +23,7 @@ from penstock.manifest.secrets import SecretReference, seen
 from penstock.manifest.section import Section
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import Verdict
+from penstock.manifest.waivers import Waiver
 
 Kinds = Mapping[str, Mapping[str, type[Section]]]
 """What the registry knows: "target" and "check", each a map of kind -> its section."""
@@ -72,6 +75,12 @@ class Environment(Section):
     rollback_within_s: float = 300.0
     unattended_s: float = 120.0
     keep_evidence_s: float = 400 * 86400.0
+    approvals: tuple[Approval, ...] = ()
+    after: dict[str, float] = Field(default_factory=dict)
+    hotfix: Hotfix | None = None
+    waivers: dict[str, Waiver] = Field(default_factory=dict)
+    checks: Checks = Checks()
+    pace: Pace = Pace()
     said: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from penstock.manifest.build import Build
 from penstock.manifest.checklist import checklist
 from penstock.manifest.environment import CheckEntry, Environment, Kinds, Moment, TargetEntry
+from penstock.manifest.gates import Gates
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import reminders
@@ -29,6 +30,7 @@ from penstock.manifest.words import is_name, is_variable
 
 S = TypeVar("S", bound=Section)
 Built = tuple[Build | None, Node | None]
+_GATES = frozenset(Gates.model_fields)
 _TIMES = frozenset({"bake", "rollback_within", "unattended", "keep_evidence"})
 
 
@@ -42,6 +44,7 @@ def in_force(
     health = None if is_none(tree.get("health")) else _one("health", Health, tree, problems) or Health()
     units = _units(tree, health, problems)
     times = typed(Times, tree.only(_TIMES), key, problems) or Times()
+    gates = typed(Gates, tree.only(_GATES), key, problems) or Gates()
     where = _target(tree, kinds, problems)
     parts: dict[str, Any] = {
         "env": _env(tree, problems),
@@ -61,9 +64,9 @@ def in_force(
         references(tree, build[1], problems)
     if not whole or problems or where is None:
         return None
-    parts |= {name: getattr(times, name) for name in type(times).model_fields}
+    parts |= {name: getattr(part, name) for part in (times, gates) for name in type(part).model_fields}
     found = Environment(name=key.text, build=build[0], units=units, health=health, target=where, **parts)
-    return found.model_copy(update={"said": said(found, times, tree, build[1])})
+    return found.model_copy(update={"said": said(found, (times, gates), tree, build[1])})
 
 
 def _lacking(key: Scalar, tree: Map, problems: Problems) -> None:

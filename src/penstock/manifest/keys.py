@@ -9,11 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticUndefined
 
+from penstock.manifest.approvals import Approval, Hotfix
 from penstock.manifest.bake import BakePeriod
 from penstock.manifest.build import Build
 from penstock.manifest.check import CheckSection
+from penstock.manifest.checks import Checks, Pace
 from penstock.manifest.environment import MOMENTS, Kinds
 from penstock.manifest.forms import form, is_section
+from penstock.manifest.gates import Gates
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import Reminder
@@ -28,6 +31,7 @@ from penstock.manifest.shape import keys as keys_of
 from penstock.manifest.times import Times
 from penstock.manifest.unit import Unit, or_none
 from penstock.manifest.verdict import Verdict
+from penstock.manifest.waivers import Waiver
 
 LINE = "checklist.MOMENT.NAME"
 ANY = frozenset({"NAME", "MOMENT"})  # segments that stand for a name of the user's
@@ -49,12 +53,17 @@ TOP: dict[str, Any] = {
     "logs": Annotated[Logs | None, BeforeValidator(or_none)],
     "report": Annotated[ReportForm | None, BeforeValidator(or_none)],
     **keys_of(Times),
+    **keys_of(Gates),
     "environments": dict[Name, Section],
 }
 NEEDED = frozenset({"penstock", "service", "environments", "target"})
 _FIRST: dict[str, type[Section]] = {"build": Build, "health": Health, "prepare": Prepare}
 _THEN: dict[str, type[Section]] = {
     "bake": BakePeriod,
+    "approvals": Approval,
+    "hotfix": Hotfix,
+    "checks": Checks,
+    "pace": Pace,
     "rollout": Rollout,
     "verdict": Verdict,
     "logs": Logs,
@@ -103,6 +112,9 @@ def all_keys(kinds: Kinds) -> list[Key]:
     for name, section in _THEN.items():
         found += _below(name, (name,), section)
     found += [_key(name, (name,), Times, name) for name in keys_of(Times)]
+    found += [_key(name, (name,), Gates, name) for name in keys_of(Gates)]
+    found += [Key("waivers.NAME", ("waivers", "NAME"), "map", "", False)]
+    found += _below("waivers.NAME", ("waivers", "NAME"), Waiver)
     found += [Key("environments.NAME", ("environments", "NAME"), "map", "", True)]
     found += [Key("environments.NAME.like", ("environments", "NAME", "like"), "an environment's name", "", False)]
     found += [Key("checklist.MOMENT", ("checklist", "MOMENT"), "map of name: check", "", False)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from penstock.manifest import checklist, pages, target
+from penstock.manifest.approvals import Approval
 from penstock.manifest.build import Build
 from penstock.manifest.environment import Kinds
 from penstock.manifest.groups import Group
@@ -25,6 +26,7 @@ from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import ErrorRules, Undecided, Verdict
 
 _MODELS = (
+    Approval,
     Build,
     Group,
     Health,

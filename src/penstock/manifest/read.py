@@ -34,6 +34,7 @@ OVERRIDABLE = frozenset(
             "report",
         ),
         *("bake", "rollback_within", "unattended", "keep_evidence"),
+        *("approvals", "after", "hotfix", "waivers", "checks", "pace"),
     }
 )
 _ONCE_INSTEAD = "the line, moved to the left, outside `environments`"
@@ -43,14 +44,10 @@ LATER = frozenset(
     {
         *(
             "windows",
-            "approvals",
-            "after",
             "migrations",
             "backup",
             "version",
             "notify",
-            "pace",
-            "hotfix",
         ),
         *(
             "branches",

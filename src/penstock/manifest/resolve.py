@@ -14,7 +14,7 @@ from penstock.manifest.node import Entry, Map, Node, Scalar, Seq, is_none, said_
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.secrets import seen
 
-BY_NAME = frozenset({"env", "secrets", "units", "groups"})
+BY_NAME = frozenset({"env", "secrets", "units", "groups", "waivers"})
 RESOLVED_MAX = 15_000
 _ENVIRONMENT = re.compile(r"\$ENVIRONMENT(?![A-Za-z0-9_])")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.manifest.environment import Environment
+from penstock.manifest.gates import Gates
 from penstock.manifest.node import Map, Node
 from penstock.manifest.section import Section
 from penstock.manifest.shape import written_out
@@ -13,7 +14,7 @@ from penstock.manifest.times import Times
 DEFAULT = "default"
 
 
-def said(found: Environment, times: Times, tree: Map, build: Node | None) -> dict[str, str]:
+def said(found: Environment, keys: tuple[Times, Gates], tree: Map, build: Node | None) -> dict[str, str]:
     """Every dotted key that is in force in an environment, and where it was said."""
     said = said_of("build", found.build, build) if found.build else {}
     for name in ("env", "secrets", "groups"):
@@ -21,7 +22,7 @@ def said(found: Environment, times: Times, tree: Map, build: Node | None) -> dic
     said |= _said_of_units(found, tree.get("units")) | _said_of_checks(found, tree.get("checklist"))
     for name in ("prepare", "health", "rollout", "verdict", "logs", "report"):
         said |= said_of(name, getattr(found, name), tree.get(name))
-    return said | _said_of_target(found, tree.get("target")) | _said_of_times(times, tree)
+    return said | _said_of_target(found, tree.get("target")) | _said_of_keys(keys, tree)
 
 
 def said_of(name: str, value: object, node: Node | None) -> dict[str, str]:
@@ -74,8 +75,11 @@ def _said_of_checks(found: Environment, node: Node | None) -> dict[str, str]:
     return said | {f"checklist.later.{name}": str(named[name].value.place) for name in found.later}
 
 
-def _said_of_times(times: Times, tree: Map) -> dict[str, str]:
+def _said_of_keys(sections: tuple[Times, Gates], tree: Map) -> dict[str, str]:
+    """What stands at the top by keys of its own, and not below one."""
     said: dict[str, str] = {}
-    for field, info in Times.model_fields.items():
-        said |= said_of(str(info.alias), getattr(times, field), tree.get(str(info.alias)))
+    for section in sections:
+        for field, info in type(section).model_fields.items():
+            key = info.alias or field
+            said |= said_of(key, getattr(section, field), tree.get(key))
     return said

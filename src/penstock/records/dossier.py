@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import UsageError
-from penstock.records import audit, audit_key, evidence, heads, releases
+from penstock.records import audit, audit_key, checks, evidence, heads, releases
 from penstock.records.export import KEY
 from penstock.records.heads import Head
 from penstock.records.packing import Pack, packed
@@ -56,7 +56,7 @@ def pack(
     path = file or Path(f"penstock-evidence-{place.replace('/', '-')}.zip")
     with packed(path) as made:
         found = Dossier(
-            row, store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", number),
+            row, checks.of(store, number),
             list(lines_of(state.audit_log, place, number)), list(_pieces(made, store, state.evidence, number)),
             _reports(state.release(number)), head,
         )  # fmt: skip

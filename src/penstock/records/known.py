@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.core import recording
 from penstock.core.reading import Reading
 from penstock.core.report import Known
-from penstock.records import due, events, evidence, looks, notes, releases
+from penstock.records import checks, due, events, evidence, looks, notes, releases
 from penstock.records.store import Store
 
 EVENTS = 5000  # of one release; a report with more is not read
@@ -23,13 +23,22 @@ def known(
     row = releases.get(store, release)
     if row is None:
         return None
-    checks = store.rows("SELECT * FROM checks WHERE release = ? ORDER BY at", release)
     seen = looks.of(store, release)
     pieces = evidence.of(store, release)
     if readings is None:
         readings = _kept(folder, [piece["digest"] for piece in pieces if piece["name"] == "readings"])
     told = events.after(store, release, limit=EVENTS)
-    return Known(row, told, checks, pieces, seen, notes.of(store, release), readings, now, due.of(store, release))
+    return Known(
+        row,
+        told,
+        checks.of(store, release),
+        pieces,
+        seen,
+        notes.of(store, release),
+        readings,
+        now,
+        due.of(store, release),
+    )
 
 
 def _kept(folder: Path, digests: Sequence[str]) -> list[Reading]:

@@ -88,6 +88,17 @@ def rehearsed(store: Store, service: str, environment: str) -> tuple[float, floa
     return (drill["ended_at"], drill["facts"].get("back_s", 0.0)) if drill else None
 
 
+def serving(store: Store, service: str, environment: str) -> Row | None:
+    """The release by which the environment's stable revision was promoted; None before the first."""
+    row = store.row(
+        "SELECT releases.* FROM releases JOIN environments AS place ON place.service = releases.service"
+        " AND place.environment = releases.environment AND place.stable = releases.revision"
+        " WHERE releases.service = ? AND releases.environment = ? AND releases.promoted_at IS NOT NULL"
+        " ORDER BY releases.number DESC LIMIT 1", service, environment,
+    )  # fmt: skip
+    return _read(row) if row else None
+
+
 def history(store: Store, service: str, environment: str | None = None, limit: int = 20) -> list[Row]:
     """Releases of a service, newest first, without their plans."""
     where = "service = ?" + (" AND environment = ?" if environment else "")

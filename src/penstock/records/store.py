@@ -71,6 +71,21 @@ MIGRATIONS = (
     ALTER TABLE looks ADD COLUMN candidate_ms REAL;
     ALTER TABLE looks ADD COLUMN stable_ms REAL;
     """,
+    """
+    ALTER TABLE checks ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+    ALTER TABLE checks ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE proven (
+        key TEXT PRIMARY KEY, at REAL NOT NULL, release INTEGER NOT NULL, moment TEXT NOT NULL, name TEXT NOT NULL);
+    CREATE TABLE answers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, release INTEGER NOT NULL, line TEXT NOT NULL, verb TEXT NOT NULL,
+        person TEXT NOT NULL, uid INTEGER NOT NULL, host TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+        digest TEXT NOT NULL DEFAULT '', until REAL, signed TEXT NOT NULL DEFAULT '');
+    CREATE INDEX answers_by_release ON answers (release);
+    CREATE TABLE freezes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT, environment TEXT, reason TEXT NOT NULL, person TEXT NOT NULL,
+        uid INTEGER NOT NULL, from_at REAL NOT NULL, until_at REAL, thawed_at REAL, thawed_by TEXT NOT NULL DEFAULT '',
+        thaw_reason TEXT NOT NULL DEFAULT '');
+    """,
 )
 FORMAT = len(MIGRATIONS)
 

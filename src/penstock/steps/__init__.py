@@ -54,6 +54,9 @@ class Steps:
     def check(self, plan: Plan, moment: str, name: str) -> Checked:
         return self._run(check.check, self._world, plan, moment, name)
 
+    def pass_checks(self, plan: Plan, moment: str) -> tuple[Checked, ...]:
+        return self._run(check.pass_checks, self._world, plan, moment)
+
     def prepare(self, plan: Plan) -> bool:
         return self._run(prepare.prepare, self._world, plan)
 

@@ -6,7 +6,8 @@ from penstock.core import data
 from penstock.core.ending import Ending, Over
 from penstock.core.finding import CheckRequest
 from penstock.core.plan import Plan
-from penstock.steps.check import environment_of, run
+from penstock.steps.check import run
+from penstock.steps.requests import environment_of
 from penstock.steps.world import World
 
 

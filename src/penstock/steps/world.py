@@ -38,6 +38,14 @@ class Builds(Protocol):
         """A folder with the commit's files where checks may write."""
         ...
 
+    def workplace(self, revision: Revision, name: str, needs: tuple[str, ...]) -> Path:
+        """A copy of those files of its own, with what the workplaces that it needs have made beside them."""
+        ...
+
+    def leave(self, name: str) -> None:
+        """Nobody works there any more."""
+        ...
+
     def prune(self, keep: set[str]) -> None:
         """Remove every artifact whose locator is not named."""
         ...
@@ -65,6 +73,9 @@ class World:
     commits: Callable[[str | None, str], list[dict[str, Any]]] = lambda old, new: []
     at_boot: bool = False
     template: str = ""
+    repository: str = ""
+    configured: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    processors: int = 2
 
     @property
     def fence(self) -> Fence:

@@ -111,6 +111,12 @@ class FakeBuilds:
     def checkout(self, revision: Revision) -> Path:
         return self._folder
 
+    def workplace(self, revision: Revision, name: str, needs: tuple[str, ...]) -> Path:
+        return self._folder
+
+    def leave(self, name: str) -> None:
+        return None
+
     def prune(self, keep: set[str]) -> None:
         return None
 
