@@ -16,7 +16,7 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 $(TOOLS): $(READY)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local]' --group dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local,databases]' --group dev
 	touch $(TOOLS)
 
 demo: $(READY)

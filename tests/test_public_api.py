@@ -8,7 +8,7 @@ import sys
 from penstock import api
 
 NAMES = [
-    "Desk", "drill", "due", "get", "latest", "note", "open_desk", "order", "release", "report", "restart", "rollback",
+    "Desk", "drill", "due", "get", "latest", "note", "onward", "open_desk", "order", "release", "report", "restart", "rollback",
     "show", "status", "tick", "wake",
 ]  # fmt: skip
 

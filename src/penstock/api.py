@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ __all__ = [
     "get",
     "latest",
     "note",
+    "onward",
     "open_desk",
     "order",
     "release",
@@ -80,11 +82,35 @@ def release(
     again: bool = False,
     older: bool = False,
     supersede: bool = False,
+    hotfix: str = "",
+    labels: Sequence[str] = (),
 ) -> int:
-    """Order a release of a revision (a word that git knows) to an environment; returns its number."""
+    """Order a release of a revision (a word that git knows) to an environment; returns its number.
+
+    `hotfix`: the reason of one, which leaves out what the manifest lets be left out. `labels` are for its conditions.
+    """
     from penstock.orders import order_release
 
-    return order_release(desk, repository, asked, environment, again=again, older=older, supersede=supersede)
+    return order_release(
+        desk,
+        repository,
+        asked,
+        environment,
+        again=again,
+        older=older,
+        supersede=supersede,
+        hotfix=hotfix,
+        labels=labels,
+    )
+
+
+def onward(desk: Desk, service: str, environment: str, to: str, repository: Path) -> int:
+    """Order that what serves in one environment is released to another: the same commit, and so the same artifact."""
+    serving = releases.serving(desk.store, service, environment)
+    if serving is None:
+        raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
+                        "what serves there would be released", f"penstock release --to {environment}")  # fmt: skip
+    return release(desk, repository, serving["commit_id"], to)
 
 
 def rollback(desk: Desk, service: str, environment: str, to: str | None = None, *, fresh_secrets: bool = False) -> int:

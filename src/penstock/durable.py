@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from penstock.core import data
-from penstock.core.ending import Ending, Over
+from penstock.core.ending import Ending, Over, Parked
 from penstock.errors import JournalError, PenstockError, StateError
 
 SHAPE = 1  # changes only when a journal of the older shape can no longer be replayed
@@ -63,6 +63,7 @@ class Engine:
         self._walks = walks
         self._broken = broken
         self._lock = threading.Lock()
+        self._parked: dict[str, Parked] = {}
         self._db = self._open()
 
     def resume(self) -> None:
@@ -81,6 +82,15 @@ class Engine:
         if self.outcome(name):
             return
         self._all("INSERT INTO stories VALUES (?, ?, 'running', 1, '')", name, SHAPE)
+        self._tell(name)
+
+    def parked(self, name: str) -> Parked | None:
+        """What a story waits for that nobody tells now; None for one that is told, or over."""
+        return self._parked.get(name)
+
+    def go_on(self, name: str) -> None:
+        """Tell a parked story again: what it kept is answered from the journal, the step that waited looks anew."""
+        del self._parked[name]
         self._tell(name)
 
     def outcome(self, name: str) -> Outcome:
@@ -105,13 +115,15 @@ class Engine:
         _telling.set(story)
         try:
             self._end(story.name, *self._told(story.name))
+        except Parked as parked:
+            self._parked[story.name] = parked
         except StateError as error:
             self._broken(error)
 
     def _told(self, name: str) -> tuple[Outcome, str]:
         try:
             self._walks[name.split("/", 1)[0]](name)
-        except StateError:
+        except (StateError, Parked):
             raise
         except Exception as error:
             return "failed", _where(error)
@@ -199,6 +211,8 @@ def _done(step: Callable[..., Any], world: Any, *values: Any) -> dict[str, Any]:
         return {"ok": data.dump(step(world, *values))}
     except Over as over:
         return {"over": data.dump(over.ending)}
+    except Parked:
+        raise  # nothing was done, so nothing is kept
     except StateError as error:
         raise _unjournaled(error, None) from error
     except PenstockError as error:

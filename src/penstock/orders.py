@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 
 def order_release(
-    desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool, supersede: bool
-) -> int:
+    desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool, supersede: bool,
+    hotfix: str = "", labels: Sequence[str] = (),
+) -> int:  # fmt: skip
     """A release of a commit. Everything that can be wrong with the asking is said here, before anything is written."""
     forge = GitForge(repository)
     root = forge.root_commit()
@@ -30,15 +32,44 @@ def order_release(
     manifest = manifest_at(forge, commit)
     environment = environment_named(manifest, name)
     _check_template(forge, commit, environment)
+    _check_calendar(forge, commit, environment)
+    _check_hotfix(environment, hotfix)
     environments.know(desk.store, manifest.service, root, str(repository))
     forge.mirror(desk.state.repository(manifest.service), commit)
     options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
+    options |= {"branch": _branch(forge, asked)}
+    options |= {"labels": list(labels)} if labels else {}
+    options |= {"hotfix": " ".join(hotfix.split())} if hotfix else {}
     values = _resolve(desk, environment)  # before there is a number: an order that cannot be given uses none up
     number = _write(desk, manifest.service, environment, "release", asked, commit, options)
     options |= _keep_secrets(desk, manifest.service, environment, number, values)
     options["suffix"] = f".{number}" if again else ""
     _seal(desk, number, options, supersede=supersede)
     return number
+
+
+def _branch(forge: GitForge, asked: str) -> str:
+    """The branch that is released, by the word it was asked by; empty where that names none."""
+    if asked in ("HEAD", "@"):
+        return forge.branch()
+    return asked.removeprefix("origin/") if forge.is_branch(asked) else ""
+
+
+def _check_hotfix(environment: Environment, reason: str) -> None:
+    """What may be left out in haste is said in the manifest, and nowhere else."""
+    if reason and environment.hotfix is None:
+        raise UserError("no-hotfix", f"`{environment.name}` knows no hotfix", MANIFEST,
+                        "who may let one through, and what it leaves out, is agreed on before there is haste",
+                        "hotfix: {by: GROUP, skips: [windows]}, or release it as any other")  # fmt: skip
+
+
+def _check_calendar(forge: GitForge, commit: str, environment: Environment) -> None:
+    """A calendar that cannot be read says so now: it would close everything, or nothing."""
+    path = environment.windows.closed.calendar if environment.windows and environment.windows.closed else ""
+    if path and forge.read(commit, path) is None:
+        raise UserError("no-calendar", f"there is no `{path}` in the commit {commit[:12]}", MANIFEST,
+                        "`windows` closes by it, and a release reads it from the commit that it releases",
+                        "commit the calendar, or take it out")  # fmt: skip
 
 
 def _check_template(forge: GitForge, commit: str, environment: Environment) -> None:

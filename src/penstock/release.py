@@ -52,13 +52,21 @@ def _get_ready(do: Steps) -> Plan:
     plan = do.draw_plan(revision)
     for moment in ("revision", "before"):
         _pass_checks(do, plan, moment)
-    while not do.lock():
-        pass
+    _wait_for_its_turn(do, plan)
     for _ in range(REDRAWS):
         if do.confirm(plan):
             return plan
         plan = do.draw_plan(revision)
+        _wait_for_its_turn(do, plan)
     raise Over(Ending("blocked", "changing", f"what runs there changed {REDRAWS} times while the plan was drawn"))
+
+
+def _wait_for_its_turn(do: Steps, plan: Plan) -> None:
+    """People, windows and other environments first, then the line: whoever waits for people holds nobody up."""
+    if plan.format > 1:
+        do.pass_gates(plan)
+    while not do.lock():
+        pass
 
 
 def _go_forward(do: Steps, plan: Plan) -> None:

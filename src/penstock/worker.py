@@ -19,7 +19,7 @@ from penstock import durable, shell
 from penstock.core import data
 from penstock.core.plan import Plan
 from penstock.errors import JournalError, StateError
-from penstock.records import releases
+from penstock.records import answers, releases
 from penstock.records.store import Store
 from penstock.release import bake, walk
 from penstock.state import State
@@ -146,11 +146,20 @@ def _serve(store: Store, engine: durable.Engine, linger_s: float) -> None:
                 begun.add(name)
                 engine.start(name)
             _mind_failure(store, engine, name, row["number"])
+        _wake_parked(store, engine, begun)
         if rows:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > linger_s:
             return
         time.sleep(TICK_S)
+
+
+def _wake_parked(store: Store, engine: durable.Engine, begun: set[str]) -> None:
+    """Tell again what only waits: something was said since it looked, or its time has come."""
+    for name in begun:
+        parked = engine.parked(name)
+        if parked and (parked.wakes_at <= time.time() or parked.heard != answers.newest(store)):
+            engine.go_on(name)
 
 
 def _story_of(engine: durable.Engine, number: int, state: str) -> str:

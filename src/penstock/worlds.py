@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +167,54 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
         template=template_at(forge, row["commit_id"], environment), repository=str(state.repository(service)),
         configured={name: one.env for name, one in manifest.environments.items()},
-        processors=len(os.sched_getaffinity(0)),
+        processors=len(os.sched_getaffinity(0)), brings=forge.brings, doubts=doubts_of(state, row),
+        calendar=_calendar(forge, row["commit_id"], environment),
     )  # fmt: skip
+
+
+def doubts_of(state: State, row: Row) -> Callable[[Row], str]:
+    """Why a signed answer to a release proves nothing; empty when it does.
+
+    Whose key is whose is said by the commit that is released, and by the one that serves: nobody lets himself in by the
+    very commit that he wants released.
+    """
+    forge = GitForge(state.repository(row["service"]))
+
+    def doubts(answer: Row) -> str:
+        from penstock.core.signed import parse
+        from penstock.signatures import SIGNERS, doubt
+
+        try:
+            said = parse(answer["signed"])
+        except ValueError as error:
+            return f"it is no signed answer: {error}"
+        for key in ("line", "verb", "person", "digest"):
+            if getattr(said, key) != answer[key]:
+                return f"its {key} is not what was signed"
+        if said.place.split("/")[0] != row["service"] or said.place.rpartition("/")[2] != str(answer["release"]):
+            return f"it was signed for {said.place}"
+        found = doubt(said, forge.read(row["commit_id"], SIGNERS))
+        before = _serving(state, row)
+        older = forge.read(before, SIGNERS) if before and not found else None
+        return found if older is None else doubt(said, older)
+
+    return doubts
+
+
+def _serving(state: State, row: Row) -> str:
+    """The commit that serves where a release goes; empty when none does."""
+    store = Store(state.records)
+    try:
+        found = releases.serving(store, row["service"], row["environment"])
+        return str(found["commit_id"]) if found else ""
+    finally:
+        store.close()
+
+
+def _calendar(forge: GitForge, commit: str, environment: Environment) -> str:
+    """The text of the calendar that closes the environment's windows; empty when it names none."""
+    path = environment.windows.closed.calendar if environment.windows and environment.windows.closed else ""
+    return (forge.read(commit, path) or "") if path else ""
 
 
 def at_boot(state: State) -> bool:

@@ -31,6 +31,11 @@ SPELLINGS = {
     "base64 without padding": lambda value: base64.b64encode(value.encode()).decode().rstrip("="),
     "base64 in lines": lambda value: base64.encodebytes(value.encode()).decode().strip(),
     "base64 for URLs": lambda value: base64.urlsafe_b64encode(value.encode()).decode(),
+    "hexadecimal": lambda value: value.encode().hex(),
+    "HEXADECIMAL": lambda value: value.encode().hex().upper(),
+    "hexadecimal with colons": lambda value: value.encode().hex(":"),
+    "bytes of C": lambda value: "".join(f"\\x{byte:02x}" for byte in value.encode()),
+    "numbers of C": lambda value: ", ".join(f"0x{byte:02x}" for byte in value.encode()),
     "base64 in a URL": lambda value: quote(base64.b64encode(value.encode()).decode(), safe=""),
 }
 
@@ -49,6 +54,35 @@ def test_no_spelling_of_a_secret_survives(spelling: str, value: str, before: str
     assert leaked not in masked
     assert value not in masked
     assert MASK in masked
+
+
+GAPS = {"fold": "\n", "indented": "\n    ", "from Windows": " \r\n", "spaced": " ", "columns": "  \t"}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@settings(deadline=None, max_examples=12)
+@given(
+    value=st.text(min_size=8, max_size=40).filter(lambda value: len("".join(value.split())) >= 8),
+    width=st.integers(1, 20),
+    before=TEXTS,
+)
+@example("correct horse battery staple", 10, "is ")
+@example("s3cr3t/t0ken=of+the:service", 7, "s3c s3c")
+def test_no_spelling_survives_wrapping(gap: str, spelling: str, value: str, width: int, before: str) -> None:
+    """A value that is broken into lines or columns, however it was spelled, is masked whole."""
+    leaked = SPELLINGS[spelling](value)
+    parts = [leaked[at : at + width] for at in range(0, len(leaked), width)]
+    masked = mask(f"{before}\n{GAPS[gap].join(parts)}", [value])
+    assert MASK in masked
+    assert "".join(leaked.split()) not in "".join(masked.split())
+
+
+@given(st.text("abcdef0123456789", min_size=4, max_size=7), st.integers(1, 3))
+def test_a_short_value_is_found_over_lines(value: str, at: int) -> None:
+    """A short one is looked for over the ends of lines; words that only stand side by side are left alone."""
+    assert "x\n***\ny" == mask(f"x\n{value[:at]}\n{value[at:]}\ny", [value])
+    assert "on the stage" == mask("on the stage", ["hest"])
 
 
 @UNTIMED

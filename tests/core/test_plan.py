@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import data
-from penstock.core.plan import Facts, Plan, draw, rehearsal, still_true
+from penstock.core.pacing import rehearsal
+from penstock.core.plan import Facts, Plan, draw, still_true
 from penstock.core.rollout import Place
 from penstock.core.target import Artifact, Capabilities, Fence, Observed, Revision, Unit
 from penstock.errors import UserError

@@ -31,6 +31,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "abort": ("Stop the release that runs; what ran before serves again.", "Orders"),
     "hold": ("Keep the release that runs where it is.", "Orders"),
     "promote": ("Let the release that runs go on to 100 %.", "Orders"),
+    "approve": ("Say yes to a release that asks for approval.", "People and time"),
+    "reject": ("Say no to a release that asks.", "People and time"),
+    "confirm": ("Tick a line of the checklist that only a person can tick.", "People and time"),
+    "freeze": ("Let nothing be released.", "People and time"),
+    "thaw": ("End a freeze.", "People and time"),
+    "stop-the-line": ("Freeze everything, and abort everything.", "People and time"),
     "status": ("What runs where, since when, and what is under way.", "Look"),
     "watch": ("Follow a release, live.", "Look"),
     "report": ("The report of a release: a page with charts, Markdown, or data.", "Look"),
@@ -58,7 +64,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"penstock.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"penstock.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -16,10 +16,17 @@ from penstock.cli.view import VIEW_OPTIONS, follow
 @click.option("--again", is_flag=True, help="Place it anew although it runs there already.")
 @click.option("--older", is_flag=True, help="Release it although it is older than what runs.")
 @click.option("--supersede", is_flag=True, help="End the release that runs there, and take its place.")
+@click.option(
+    "--hotfix", metavar="REASON", default="", help="In haste: what the manifest lets be left out is, for ever marked."
+)
+@click.option(
+    "--label", "labels", multiple=True, help="A label, for the conditions in the manifest; several times for several."
+)
 @click.option("--detach", is_flag=True, help="Do not watch; print the release's number.")
 @VIEW_OPTIONS
 def command(
-    revision: str, environment: str, again: bool, older: bool, supersede: bool, detach: bool, plain: bool,
+    revision: str, environment: str, again: bool, older: bool, supersede: bool, hotfix: str, labels: tuple[str, ...],
+    detach: bool, plain: bool,
     as_json: bool, on_interrupt: str,
 ) -> None:  # fmt: skip
     """Take REVISION (a commit, branch or tag; HEAD if left out) to an environment.
@@ -27,7 +34,8 @@ def command(
     The manifest is read from that commit. The release runs on by itself: leaving this view does not end it.
     """
     desk = api.open_desk()
-    number = api.release(desk, repository(), revision, environment, again=again, older=older, supersede=supersede)
+    number = api.release(desk, repository(), revision, environment, again=again, older=older, supersede=supersede,
+                         hotfix=hotfix, labels=labels)  # fmt: skip
     api.wake(desk)
     if detach:
         click.echo(number)

@@ -11,6 +11,7 @@ State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "
 STATES: dict[str, tuple[int, str]] = {
     "waiting": (6, "Ordered, and in line: a release before it holds the environment, or no worker has come yet."),
     "planned": (6, "Begun: it is built, its plan is drawn, its checks of `revision` and `before` are asked."),
+    "awaiting": (6, "Its checks are asked; it waits for people, for a window, or for its time in another environment."),
     "rolling_out": (6, "It may change the environment: placed, checked, and given traffic, or on its way back."),
     "released": (0, "It serves all of the environment."),
     "baking": (0, "It serves all of the environment, and is still watched with the power to go back."),
@@ -39,6 +40,17 @@ class Ending:
     cause: str = ""
     sentence: str = ""
     head: str = ""
+
+
+class Parked(Exception):
+    """Raised by a step that can only wait: for people, or for a time. Its story is told again from its kept results when
+    something was said that was not `heard` when it looked, or at `wakes_at` (seconds since the epoch).
+    """
+
+    def __init__(self, wakes_at: float, heard: tuple[int, ...] = ()) -> None:
+        super().__init__("waits")
+        self.wakes_at = wakes_at
+        self.heard = heard
 
 
 class Over(Exception):

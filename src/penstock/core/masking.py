@@ -1,14 +1,18 @@
-"""Secret values out of texts, in the spellings in which they leak: plain, URL-encoded, base64, JSON-escaped.
+"""Secret values out of texts, in the spellings in which they leak: plain, URL-encoded, base64, hexadecimal, JSON-escaped.
 
 A value is looked for character by character in every one of these spellings at once, so that a mixture of
 them (one library quotes a slash, the next does not) is found as well. Base64 is looked for at all three
-alignments, because `base64("user:" + secret)` does not contain `base64(secret)`.
+alignments, because `base64("user:" + secret)` does not contain `base64(secret)`. What was wrapped, indented or spaced
+out is found by looking once more without any space between.
+
+What was compressed, encrypted, turned round or counted letter by letter is not found: no list of spellings has an end.
 """
 
 from __future__ import annotations
 
 import base64
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -18,6 +22,7 @@ from penstock.core.target import Evidence
 
 MASK = "***"
 SHORTEST = 4  # a shorter value would mask half of any text, and is no secret
+SPACED = 8  # with spaces between, a shorter one would be found in plain sentences: there only line breaks count
 
 _AS_IT_IS = re.compile(r"[A-Za-z0-9_.-]")
 _JSON_SHORT = {
@@ -30,7 +35,9 @@ _JSON_SHORT = {
     "\b": "\\b",
     "\f": "\\f",
 }
-_LONGEST_SPELLING = 12  # of one character: two \uXXXX, or four %XX
+_LONGEST_SPELLING = 24  # of one character: four times `, 0xNN`
+_SPACES = re.compile(r"\s+")
+_BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 
 
 def mask(text: str, values: Iterable[str]) -> str:
@@ -38,9 +45,9 @@ def mask(text: str, values: Iterable[str]) -> str:
 
     Values under four characters are left alone: `too_short` names them. Masking twice is masking once.
     """
-    patterns = [pattern for value in set(values) if len(value) >= SHORTEST for pattern in _patterns(value)]
+    looks = [look for value in set(values) if len(value) >= SHORTEST for look in _patterns(value)]
     # Only a value that itself holds `*` can appear anew; each round is shorter than the one before.
-    while spans := _merged(span for pattern in patterns for span in _found(pattern, text)):
+    while spans := _merged(span for gap in (None, _SPACES, _BREAKS) for span in _spans(text, looks, gap)):
         text = _replaced(text, spans)
     return text
 
@@ -49,8 +56,13 @@ def concealed(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """The outcome without any secret in any of its texts; one too short to be masked is a finding of it."""
     values = tuple(secrets.values())
     findings = [
-        replace(f, condition=mask(f.condition, values), effect=mask(f.effect, values), remedy=mask(f.remedy, values),
-                where=mask(f.where, values))
+        replace(
+            f,
+            condition=mask(f.condition, values),
+            effect=mask(f.effect, values),
+            remedy=mask(f.remedy, values),
+            where=mask(f.where, values),
+        )
         for f in outcome.findings
     ]
     findings += [
@@ -75,10 +87,27 @@ def longest_spelling(values: Iterable[str]) -> int:
     return max((len(value) for value in values), default=0) * _LONGEST_SPELLING
 
 
+_Look = tuple[re.Pattern[str] | None, re.Pattern[str]]
+"""Between the parts of a text, what may be left out (None: nothing), and what is looked for then."""
+
+
 @lru_cache(maxsize=256)
-def _patterns(value: str) -> tuple[re.Pattern[str], ...]:
+def _patterns(value: str) -> tuple[_Look, ...]:
     forms = {value, *_base64(value), *(line.strip() for line in value.splitlines())}
-    return tuple(re.compile("".join(map(_spellings, form))) for form in forms if len(form) >= SHORTEST)
+    found: list[_Look] = [(_SPACES, _hexadecimal(value))]
+    for form in forms:
+        if len(form) >= SHORTEST:
+            found.append((None, re.compile("".join(map(_spellings, form)))))
+        dense = sum(not character.isspace() for character in form)
+        if dense >= SHORTEST:
+            closed = "".join(f"{_spellings(c)}?" if c.isspace() else _spellings(c) for c in form.strip())
+            found.append((_SPACES if dense >= SPACED else _BREAKS, re.compile(closed)))
+    return tuple(found)
+
+
+def _hexadecimal(value: str) -> re.Pattern[str]:
+    pairs = (f"{byte:02x}" for byte in b"".join(map(_bytes, value)))
+    return re.compile(r"(?:\\x|[:,-]?(?:0x)?)".join(pairs), re.IGNORECASE)
 
 
 def _base64(value: str) -> Iterator[str]:
@@ -119,6 +148,38 @@ def _is_byte(character: str) -> bool:
 
 def _bytes(character: str) -> bytes:
     return character.encode("utf-8", "surrogateescape" if _is_byte(character) else "surrogatepass")
+
+
+def _spans(text: str, looks: Iterable[_Look], gap: re.Pattern[str] | None) -> Iterator[tuple[int, int]]:
+    """Where in the text something stands, when the gaps are left out."""
+    patterns = [pattern for between, pattern in looks if between is gap]
+    if gap is None:
+        yield from (span for pattern in patterns for span in _found(pattern, text))
+        return
+    closed = gap.sub("", text) if patterns else text
+    if closed == text and gap is _BREAKS:
+        return
+    if found := [span for pattern in patterns for span in _found(pattern, closed)]:
+        places = _places(text, gap)
+        for start, end in found:
+            yield _place(places, start), _place(places, end - 1) + 1
+
+
+def _places(text: str, gap: re.Pattern[str]) -> tuple[list[int], list[int]]:
+    """Of every part between two gaps: where it begins without the gaps, and where in the text."""
+    closed, opened, length, at = [0], [0], 0, 0
+    for found in gap.finditer(text):
+        length += found.start() - at
+        at = found.end()
+        closed.append(length)
+        opened.append(at)
+    return closed, opened
+
+
+def _place(places: tuple[list[int], list[int]], at: int) -> int:
+    closed, opened = places
+    part = bisect_right(closed, at) - 1
+    return opened[part] + at - closed[part]
 
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:

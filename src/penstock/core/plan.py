@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.core import data
+from penstock.core.brought import Brought
+from penstock.core.pacing import hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
+from penstock.core.questions import Gates, gates_in_words, gates_of, lines_asked, lines_left_out
 from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
 from penstock.manifest.bake import BakePeriod
 from penstock.manifest.groups import contacts
-from penstock.manifest.rollout import Increment, Rollout
 
 FORMAT = 2
-DRILL_STEP_S, FAULT_STEP_S = 10.0, 60.0
 
 # What was released here once has passed what comes before a release: going back to it is not held up by that again.
 _MOMENTS: dict[str, tuple[str, ...]] = {
@@ -51,6 +52,11 @@ class Facts:
     floor_broken_by: str = ""
     rehearsed: tuple[float, float] | None = None
     faulty: bool = False
+    brought: Brought = field(default_factory=Brought)
+    ordered_by: str = ""
+    hotfix: str = ""
+    branch: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,7 @@ class Plan:
     prepares: bool = False
     side_by_side: bool = True
     contacts: tuple[str, ...] = ()
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def digest(self) -> str:
@@ -164,6 +171,8 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     """The plan of a release; raises UserError `strategy` when the platform cannot carry what the manifest asks."""
     strategy = _strategy(environment, facts)
     rollout = environment.rollout
+    if facts.hotfix and environment.hotfix and "soak" in environment.hotfix.skips:
+        rollout = hurried(rollout)
     if facts.kind == "drill":
         rollout = rehearsal(rollout, faulty=facts.faulty)
     elif facts.kind != "release":
@@ -175,9 +184,9 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     beside = None if nothing or stable == facts.candidate.id else stable
     rungs = ladder(rollout, facts.places, beside, facts.candidate.id, facts.capabilities, standing)
     watched = any(rung.judged for rung in rungs) and facts.capabilities.dead_man
-    checks: dict[str, tuple[str, ...]] = {
-        moment: tuple(entries)
-        for moment, entries in environment.checklist.items() if entries and moment in _MOMENTS[facts.kind]
+    left_out = lines_left_out(environment, facts.brought, facts.branch, facts.labels)
+    checks = {
+        moment: found for moment in _MOMENTS[facts.kind] if (found := lines_asked(environment, moment, left_out))
     }  # fmt: skip
     plan = Plan(
         facts.release,
@@ -207,8 +216,16 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         side_by_side=facts.capabilities.coexist != "1",
         prepares=environment.prepare is not None and facts.kind == "release",
         contacts=contacts(environment.groups),
+        gates=_gates(environment, facts, left_out),
     )
     return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
+
+
+def _gates(environment: Environment, facts: Facts, left_out: Mapping[str, str]) -> Gates:
+    """Going back is held up by nobody, not even by a freeze."""
+    if facts.kind != "release":
+        return Gates(freezes=facts.kind == "drill")
+    return gates_of(environment, facts.brought, facts.ordered_by, facts.hotfix, left_out)
 
 
 def still_true(plan: Plan, observed: Observed) -> bool:
@@ -240,18 +257,6 @@ def _rehearsable(environment: Environment, facts: Facts) -> str:
         raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name,
                         reason or "nothing serves there", "release something there first" if not reason else "")  # fmt: skip
     return "canary"
-
-
-def rehearsal(rollout: Rollout, *, faulty: bool = False) -> Rollout:
-    """The increments of a drill: the manifest's own weights, none of them for longer than it takes to see requests; the
-    last one waits for a planted fault to be found.
-    """
-    asked = rollout.increments if rollout.strategy == "canary" else ()
-    steps = [step.model_copy(update={"duration_s": min(step.duration_s, DRILL_STEP_S)}) for step in asked]
-    steps = steps or [Increment(weight_permille=500, duration_s=DRILL_STEP_S)]
-    lasts = FAULT_STEP_S if faulty else steps[-1].duration_s
-    steps[-1] = steps[-1].model_copy(update={"duration_s": lasts, "may_leave_early": False})
-    return rollout.model_copy(update={"strategy": "canary", "increments": tuple(steps)})
 
 
 def _standing(facts: Facts) -> dict[str, Place]:
@@ -352,6 +357,7 @@ def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:
             stages.append(
                 Stage(f"checks: {moment}", f"{', '.join(plan.checks[moment])}: failing blocks, nothing is touched")
             )
+    stages += [Stage("gates", text) for text in gates_in_words(environment, plan.gates)]
     stages.append(Stage("lock", "one release at a time; the next waits in line"))
     if plan.prepares:
         stages.append(Stage("prepare", "one command before placing; a rollback does not undo it"))

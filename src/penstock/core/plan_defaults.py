@@ -26,13 +26,13 @@ def _value(environment: Environment, key: str) -> str:
     if isinstance(found, bool):
         return "yes" if found else "no"
     if is_time and isinstance(found, int | float):
-        return _time(found)
+        return time_as_written(found)
     if isinstance(found, float) and found < 1:
         return f"{found * 100:g}%"
     return str(found) if found or found == 0 else ""
 
 
-def _time(seconds: float) -> str:
+def time_as_written(seconds: float) -> str:
     """`400d`, `5m`, `0s`: the largest unit that it is a whole number of."""
     for size, unit in _UNITS:
         if seconds >= size and seconds % size == 0:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from penstock.manifest.groups import one_or_several
 from penstock.manifest.section import Count, Duration, Section, wrong
+from penstock.manifest.when import Conditions
 
 Skip = Literal["after", "windows", "freezes", "approvals", "confirmations", "soak"]
 DAY_S = 86400.0
@@ -36,6 +37,8 @@ class Approval(Section):
     escalate: Escalation | None = None
     authors: Literal["excluded", "count"] = "excluded"
     signed: Literal["true", "false"] | None = None
+    when: Conditions = ()
+    unless: Conditions = ()
 
     @field_validator("by")
     @classmethod

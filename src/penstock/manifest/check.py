@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from penstock.manifest.groups import one_or_several
 from penstock.manifest.section import Duration, Flag, Section, wrong
+from penstock.manifest.when import Conditions
 
 PACES = {"quality": 120.0, "build": 180.0, "tests": 300.0, "artifact": 120.0, "deploy": 180.0, "all": 900.0}
 """How long each sort of work should take at most, in seconds: passing it is reported."""
@@ -26,11 +27,17 @@ class CheckSection(Section):
     needs: Annotated[tuple[str, ...], BeforeValidator(one_or_several)] = ()
     blocks: Flag = True
     within_s: Duration = Field(default=600.0, alias="within", gt=0)
+    when: Conditions = ()
+    unless: Conditions = ()
     once_in_s: Duration | None = Field(default=None, alias="once_in")
 
     def names(self) -> frozenset[str]:
         """The secrets that it asks for beside `sees` and every `$NAME` in what it sends."""
         return frozenset()
+
+    def looks_at_all(self) -> bool:
+        """Whether it is about every secret that the environment has."""
+        return False
 
     @field_validator("needs")
     @classmethod

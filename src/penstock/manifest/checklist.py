@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.manifest.asking import AskSection
 from penstock.manifest.check import CheckSection
 from penstock.manifest.environment import MOMENTS, CheckEntry, Moment
 from penstock.manifest.later import LATER
@@ -11,41 +12,29 @@ from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.typed import refuse_key, typed
 
+ASK = "ask"
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 LATER_KINDS = frozenset(
     {
         *(
-            "tests",
-            "coverage",
             "lint",
-            "findings",
-            "vulnerabilities",
-            "leaks",
-            "licences",
-            "sbom",
-            "outdated",
             "reproducible",
         ),
-        *("commits", "branch", "reviews", "messages", "template", "iam", "api", "flags", "links", "on_call"),
+        *("messages", "api", "flags"),
         *(
-            "configuration",
-            "reachable",
             "rotation",
-            "alarms",
             "dashboards",
             "logs",
             "cost",
-            "slo",
             "drift",
             "drill",
         ),
-        *("dynamodb_item", "fresh", "load", "healthy_now"),
+        *("dynamodb_item", "healthy_now"),
     }
 )
 _LATER_KEYS = frozenset(
     {
         *(
-            "when",
             "in",
             "was",
             "by",
@@ -139,14 +128,16 @@ def check(
 ) -> CheckEntry | None:
     """One line of the checklist, in its kind's own section."""
     node = _as_map(entry.value)
-    kind = _kind(entry, node, kinds, problems)
+    kind = _kind(moment, entry, node, kinds, problems)
     if kind is None or node is None:
         return None
     rest = node.without("is")
-    later = [e.key for name, e in rest.entries.items() if name in _LATER_KEYS and name not in _keys(kinds[kind])]
+    later = [
+        e.key for name, e in rest.entries.items() if name in _LATER_KEYS and name not in _keys(_model(kind, kinds))
+    ]
     for key in later:
         refuse_key(key, (), _LATER_KEYS, "", problems)
-    section = typed(kinds[kind], rest.without(*(key.text for key in later)), entry.key, problems)
+    section = typed(_model(kind, kinds), rest.without(*(key.text for key in later)), entry.key, problems)
     if section is None:
         return None
     return CheckEntry(name=entry.key.text, moment=moment, kind=kind, section=section)
@@ -164,7 +155,9 @@ def _as_map(node: Node) -> Map | None:
     return node if isinstance(node, Map) else None
 
 
-def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[CheckSection]], problems: Problems) -> str | None:
+def _kind(
+    moment: Moment, entry: Entry, node: Map | None, kinds: Mapping[str, type[CheckSection]], problems: Problems
+) -> str | None:
     name = entry.key.text
     if node is None:
         problems.add(
@@ -175,10 +168,9 @@ def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[CheckSection]
             f"{name}: a command in one line",
         )
         return None
-    asked = node.entries.get("ask")
+    asked = node.entries.get(ASK)
     if asked:
-        refuse_key(asked.key, (), ("ask",), "", problems)
-        return None
+        return _asked(moment, asked, problems)
     said = node.entries.get("is")
     if said and not isinstance(said.value, Scalar):
         problems.add(
@@ -195,6 +187,20 @@ def _kind(entry: Entry, node: Map | None, kinds: Mapping[str, type[CheckSection]
     place = said.value.place if said else entry.key.place
     _no_kind(name, kind, place, kinds, problems)
     return None
+
+
+def _asked(moment: Moment, entry: Entry, problems: Problems) -> str | None:
+    """A line that only a person can tick: before anything is changed, or after it is over."""
+    if moment in ("revision", "before"):
+        return ASK
+    why = "while a candidate stands there, nobody is waited for: it would have traffic, or take up room, for days"
+    problems.add("not-here", entry.key.place, f"nobody can be asked at the moment `{moment}`", why,
+                 "the line below `before`, or below `later`")  # fmt: skip
+    return None
+
+
+def _model(kind: str, kinds: Mapping[str, type[CheckSection]]) -> type[CheckSection]:
+    return AskSection if kind == ASK else kinds[kind]
 
 
 def _implied(node: Map) -> str:

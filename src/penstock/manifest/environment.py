@@ -24,6 +24,7 @@ from penstock.manifest.section import Section
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import Verdict
 from penstock.manifest.waivers import Waiver
+from penstock.manifest.windows import Windows
 
 Kinds = Mapping[str, Mapping[str, type[Section]]]
 """What the registry knows: "target" and "check", each a map of kind -> its section."""
@@ -81,6 +82,7 @@ class Environment(Section):
     waivers: dict[str, Waiver] = Field(default_factory=dict)
     checks: Checks = Checks()
     pace: Pace = Pace()
+    windows: Windows | None = None
     said: dict[str, str] = Field(default_factory=dict)
 
     @property

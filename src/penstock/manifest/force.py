@@ -26,6 +26,7 @@ from penstock.manifest.times import Times
 from penstock.manifest.typed import typed
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import Verdict
+from penstock.manifest.windows import Windows
 from penstock.manifest.words import is_name, is_variable
 
 S = TypeVar("S", bound=Section)
@@ -55,6 +56,7 @@ def in_force(
         "prepare": _one("prepare", Prepare, tree, problems, may_be_none=True),
         "logs": _one("logs", Logs, tree, problems, may_be_none=True) or Logs(),
         "report": _one("report", ReportForm, tree, problems, may_be_none=True) or ReportForm(),
+        "windows": _one("windows", Windows, tree, problems, may_be_none=True),
         "rollout": _one("rollout", Rollout, tree, problems) or Rollout(),
         "verdict": _one("verdict", Verdict, tree, problems) or Verdict(),
     }

@@ -32,6 +32,7 @@ from penstock.manifest.times import Times
 from penstock.manifest.unit import Unit, or_none
 from penstock.manifest.verdict import Verdict
 from penstock.manifest.waivers import Waiver
+from penstock.manifest.windows import Holidays, OpenHours, Windows
 
 LINE = "checklist.MOMENT.NAME"
 ANY = frozenset({"NAME", "MOMENT"})  # segments that stand for a name of the user's
@@ -52,6 +53,7 @@ TOP: dict[str, Any] = {
     "verdict": Verdict,
     "logs": Annotated[Logs | None, BeforeValidator(or_none)],
     "report": Annotated[ReportForm | None, BeforeValidator(or_none)],
+    "windows": Annotated[Windows | None, BeforeValidator(or_none)],
     **keys_of(Times),
     **keys_of(Gates),
     "environments": dict[Name, Section],
@@ -68,6 +70,9 @@ _THEN: dict[str, type[Section]] = {
     "verdict": Verdict,
     "logs": Logs,
     "report": ReportForm,
+    "windows": Windows,
+    "windows.open": OpenHours,
+    "windows.closed.holidays": Holidays,
 }
 _DEFAULTS = {"rollout.increments": CANARY}
 _UNITS_S = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -110,7 +115,7 @@ def all_keys(kinds: Kinds) -> list[Key]:
     found += [Key("groups.NAME", ("groups", "NAME"), "map", "", False)]
     found += _below("groups.NAME", ("groups", "NAME"), Group)
     for name, section in _THEN.items():
-        found += _below(name, (name,), section)
+        found += _below(name, tuple(name.split(".")), section)
     found += [_key(name, (name,), Times, name) for name in keys_of(Times)]
     found += [_key(name, (name,), Gates, name) for name in keys_of(Gates)]
     found += [Key("waivers.NAME", ("waivers", "NAME"), "map", "", False)]

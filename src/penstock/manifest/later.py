@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from penstock.manifest.groups import one_or_several
 from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Duration, Section, wrong
 from penstock.manifest.typed import typed
+from penstock.manifest.when import Ends, When
 from penstock.manifest.words import is_name
 
 LATER = "later"
 WEEK_S = 7 * 86400.0
-End = Literal["released", "rolled_back", "aborted", "blocked", "superseded", "stuck"]
 
 
-class When(Section):
-    """Which ends of a release it is about."""
+class AfterEnd(When):
+    """Which ends of a release it is about; of the other conditions of `when` none is acted on here yet."""
 
-    not_yet: ClassVar[frozenset[str]] = frozenset({"paths", "labels", "bump"})
+    not_yet: ClassVar[frozenset[str]] = frozenset(When.model_fields) - {"ended"}
+    written: ClassVar[frozenset[str] | None] = frozenset({"ended"})
 
-    ended: Annotated[tuple[End, ...], BeforeValidator(one_or_several)]
-
-    @field_validator("ended", mode="before")
-    @classmethod
-    def _some(cls, value: object) -> object:
-        if value in ([], ()):
-            raise wrong("a list of no ends", "nobody would ever be reminded", "rolled_back")
-        return value
+    ended: Ends
 
 
 class Reminder(Section):
@@ -42,7 +35,7 @@ class Reminder(Section):
     ask: str
     by: str = ""
     due_s: Duration = Field(default=WEEK_S, alias="due", gt=0)
-    when: When | None = None
+    when: AfterEnd | None = None
 
     @field_validator("ask")
     @classmethod

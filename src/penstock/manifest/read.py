@@ -14,6 +14,7 @@ from penstock.manifest.parse import parse
 from penstock.manifest.problems import Problems
 from penstock.manifest.resolve import globs_written_out, overlay, resolve
 from penstock.manifest.typed import refuse_braces, refuse_key, typed
+from penstock.manifest.whom import known_names
 from penstock.manifest.words import is_name
 
 FORMAT = 1
@@ -32,6 +33,7 @@ OVERRIDABLE = frozenset(
             "verdict",
             "logs",
             "report",
+            "windows",
         ),
         *("bake", "rollback_within", "unattended", "keep_evidence"),
         *("approvals", "after", "hotfix", "waivers", "checks", "pace"),
@@ -43,7 +45,6 @@ ONCE = frozenset(["penstock", "service", "build", "run", "environments"])
 LATER = frozenset(
     {
         *(
-            "windows",
             "migrations",
             "backup",
             "version",
@@ -90,6 +91,8 @@ def _manifest(tree: Map, kinds: Kinds, problems: Problems) -> Manifest | None:
     environments = {}
     named = _environments(tree, problems)
     resolved = resolve(common, named, problems)
+    for name, tree_of in resolved.items():
+        known_names(tree_of, [other for other in named.entries if other != name], problems)
     for name, entry in named.entries.items():
         whole = name in resolved and isinstance(entry.value, Map)
         environments[name] = in_force(

@@ -20,7 +20,7 @@ def said(found: Environment, keys: tuple[Times, Gates], tree: Map, build: Node |
     for name in ("env", "secrets", "groups"):
         said |= said_of_all(name, getattr(found, name), tree.get(name))
     said |= _said_of_units(found, tree.get("units")) | _said_of_checks(found, tree.get("checklist"))
-    for name in ("prepare", "health", "rollout", "verdict", "logs", "report"):
+    for name in ("prepare", "health", "rollout", "verdict", "logs", "report", "windows"):
         said |= said_of(name, getattr(found, name), tree.get(name))
     return said | _said_of_target(found, tree.get("target")) | _said_of_keys(keys, tree)
 

@@ -41,6 +41,15 @@ def inner(kind: Any, key: str | int) -> Any:
     return Any
 
 
+def item_of(kind: Any) -> Any:
+    """The type of a list's items, where one map may stand for a list of one; None for what is no list of sections."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((found for part in get_args(kind) if (found := item_of(part))), None)
+    listed = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    item = inner(listed, 0) if get_origin(listed) in (list, tuple) else None
+    return item if item is not None and section_of(item) else None
+
+
 def written_out(node: Node, model: type[Section]) -> Node:
     """A section's keys, where one word was written for all of it, or `sh` for its command."""
     if isinstance(node, Scalar):

@@ -13,7 +13,7 @@ from penstock.manifest.explain import explain, in_one_piece
 from penstock.manifest.node import Entry, Map, Node, Place, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Command, Section
-from penstock.manifest.shape import inner, keys, section_of, written_out
+from penstock.manifest.shape import inner, item_of, keys, section_of, written_out
 
 S = TypeVar("S", bound=Section)
 AS_YAML = ("json", "payload")  # below these keys alone, YAML's own types count
@@ -82,6 +82,8 @@ def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[
         elif isinstance(node, Seq) and isinstance(step, int) and step < len(node.items):
             kind, node = inner(kind, step), node.items[step]
             place = node.place
+        elif isinstance(node, Map) and step == 0 and (item := item_of(kind)):
+            kind = item
         else:
             break
     return place, said, kind
@@ -93,6 +95,7 @@ def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
         return _text(node, kind, name, problems)
     if isinstance(node, Seq):
         return [_data(item, inner(kind, i), name, problems) for i, item in enumerate(node.items)]
+    kind = item_of(kind) or kind  # one map may stand for a list of one
     section = section_of(kind)
     if section and section.written == frozenset():
         told = in_one_piece(section, name)

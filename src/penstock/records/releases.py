@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.records.store import Row, Store
 
-RUNNING = ("planned", "waiting", "rolling_out")
+RUNNING = ("planned", "waiting", "awaiting", "rolling_out")
 ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "drilled")
 
 
@@ -97,6 +97,26 @@ def serving(store: Store, service: str, environment: str) -> Row | None:
         " ORDER BY releases.number DESC LIMIT 1", service, environment,
     )  # fmt: skip
     return _read(row) if row else None
+
+
+def promoted_with(store: Store, service: str, environment: str, artifact: str) -> Row | None:
+    """The newest release to an environment that promoted an artifact (its digest), and stood; None when there is none."""
+    rows = store.rows(
+        "SELECT * FROM releases WHERE service = ? AND environment = ? AND kind = 'release' AND promoted_at IS NOT NULL"
+        " AND state IN ('released', 'baking') AND json_extract(plan, '$.candidate.artifact.digest') = ?"
+        " ORDER BY number DESC LIMIT 1", service, environment, artifact,
+    )  # fmt: skip
+    return _read(rows[0]) if rows else None
+
+
+def gone_back_from(store: Store, service: str, environment: str, number: int, revision: str) -> int | None:
+    """The rollback, after a release, by which another revision came to serve; None when there was none."""
+    row = store.row(
+        "SELECT number FROM releases WHERE service = ? AND environment = ? AND number > ? AND kind = 'rollback'"
+        " AND promoted_at IS NOT NULL AND revision != ? ORDER BY number DESC LIMIT 1",
+        service, environment, number, revision,
+    )  # fmt: skip
+    return int(row["number"]) if row else None
 
 
 def history(store: Store, service: str, environment: str | None = None, limit: int = 20) -> list[Row]:

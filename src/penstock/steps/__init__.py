@@ -9,7 +9,7 @@ from penstock.core.ending import Ending
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move
 from penstock.core.target import Revision
-from penstock.steps import back, bake, check, end, prepare, ready, shift, watch
+from penstock.steps import back, bake, check, end, gates, prepare, ready, shift, watch
 from penstock.steps.back import Back
 from penstock.steps.check import Checked
 from penstock.steps.watch import Watched
@@ -44,6 +44,9 @@ class Steps:
 
     def draw_plan(self, revision: Revision) -> Plan:
         return self._run(ready.draw_plan, self._world, revision)
+
+    def pass_gates(self, plan: Plan) -> bool:
+        return self._run(gates.pass_gates, self._world, plan)
 
     def lock(self) -> bool:
         return self._run(ready.lock, self._world)

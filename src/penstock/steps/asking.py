@@ -180,7 +180,7 @@ class Asking:
     ) -> dict[str, Any]:
         """What the report, the next release and a second look want to know of a line."""
         section, pace = self.entries[name].section, self.world.environment.pace
-        measured = dict(outcome.measured)
+        measured = self.world.masked(dict(outcome.measured))
         if len(data.canonical(measured)) > checks.MEASURED_LIMIT:
             measured = {}
         pace_s = pace.of(section.pace)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.core.ending import Ending, Over
-from penstock.records import orders
+from penstock.records import freezes, orders
 from penstock.steps.world import World
 
 
@@ -31,7 +31,21 @@ def read(world: World) -> Asked:
             held, hurried = order["person"], ""
         elif order["verb"] == "promote":
             held, hurried = "", order["person"]
-    return Asked(ends, held, hurried)
+    return _under_freeze(world, Asked(ends, held, hurried))
+
+
+def _under_freeze(world: World, asked: Asked) -> Asked:
+    """What a freeze asks of a release that is under way, by its manifest: to finish, to stay where it is, or to go back."""
+    row, windows = world.row(), world.environment.windows
+    if asked.ends or windows is None or windows.on_freeze == "finish" or row["state"] != "rolling_out":
+        return asked
+    freeze = freezes.in_force(world.store, row["service"], row["environment"], world.clock.now())
+    if freeze is None or row["kind"] not in ("release", "drill"):
+        return asked
+    said = f"{freeze['person']} froze {row['environment']}: {freeze['reason']}"
+    if windows.on_freeze == "roll_back":
+        return replace(asked, ends=("freeze", said))
+    return replace(asked, held=f"the freeze by {freeze['person']}", hurried="")
 
 
 def stop_if_asked(world: World) -> None:

@@ -13,7 +13,7 @@ from penstock.core.rollout import Place
 from penstock.core.target import Revision
 from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases, revisions
-from penstock.steps import orders
+from penstock.steps import gates, orders
 from penstock.steps.bake import policies_of
 from penstock.steps.watch import policy_of
 from penstock.steps.world import World
@@ -69,6 +69,9 @@ def draw_plan(world: World, revision: Revision) -> Plan:
             again=bool(row["options"].get("again")), may_be_older=bool(row["options"].get("older")),
             at_boot=world.at_boot, faulty=bool(row["options"].get("fault")),
             rehearsed=releases.rehearsed(world.store, row["service"], row["environment"]),
+            brought=world.brings(stable.commit if stable else None, revision.commit), ordered_by=row["person"],
+            hotfix=row["options"].get("hotfix", ""), branch=row["options"].get("branch", ""),
+            labels=tuple(row["options"].get("labels", ())),
         ),
     )  # fmt: skip
     plain = data.dump(plan)
@@ -148,6 +151,9 @@ def confirm(world: World, plan: Plan) -> bool:
             f"changed:{plan.seen}", "note", "what runs there has changed since the plan was drawn; drawing again"
         )
         return False
+    if plan.format > 1 and any(gates.obstacles(world, plan, world.clock.now())):
+        world.tell(f"closed:{int(world.clock.now())}", "note", "a gate has closed while this release was in line")
+        return False
     world.set_mark_aside()
     now = world.clock.now()
     row = world.row()
@@ -185,7 +191,7 @@ def _ahead(world: World) -> int | None:
     row = world.row()
     for other in releases.unended(world.store):
         same = (other["service"], other["environment"]) == (row["service"], row["environment"])
-        if same and other["number"] < world.release and other["state"] != "baking":
+        if same and other["number"] < world.release and other["state"] not in ("baking", "awaiting"):
             return int(other["number"])
     return None
 

@@ -29,7 +29,7 @@ def request_of(
         env=environment_of(world, revision, moment, entry.name), secrets=_visible(world, entry), reach=reach,
         key=key_for(world, moment, entry.name), log_file=str(world.work / f"{moment}-{entry.name}.log"),
         history=_history(world), service=row["service"], environment=row["environment"], repository=world.repository,
-        commit=revision.commit, branch=row["asked"], last=last_of(world, asked, entry.name),
+        commit=revision.commit, branch=row["options"].get("branch", ""), last=last_of(world, asked, entry.name),
         configured=world.configured, references={n: str(r) for n, r in world.environment.secrets.items()},
         groups={name: group.people for name, group in world.environment.groups.items()}, now=world.clock.now(),
         stopped=stopped,
@@ -122,7 +122,8 @@ def _visible(world: World, entry: CheckEntry) -> dict[str, str]:
     named = set(section.get("sees") or ()) | entry.section.names()
     if section.get("run") is None:
         named |= set(_NAMED.findall(data.canonical(section)))
-    return {name: value for name, value in world.secrets.items() if name in named}
+    everything = entry.section.looks_at_all()
+    return {name: value for name, value in world.secrets.items() if everything or name in named}
 
 
 def _history(world: World) -> History:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from penstock.core.brought import Brought
 from penstock.core.masking import longest_spelling, mask
 from penstock.core.target import Artifact, Fence, Observed, Revision
 from penstock.errors import PenstockError, StateError
@@ -76,6 +77,9 @@ class World:
     repository: str = ""
     configured: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     processors: int = 2
+    brings: Callable[[str | None, str], Brought] = lambda old, new: Brought()
+    doubts: Callable[[Row], str] = lambda answer: ""
+    calendar: str = ""
 
     @property
     def fence(self) -> Fence:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from penstock.core import data
-from penstock.core.ending import Ending, Over
+from penstock.core.ending import Ending, Over, Parked
 from penstock.core.revision import revision_of
 from penstock.core.target import Artifact, Desired, Fence, Revision, UnitDesire
 from penstock.errors import PenstockError
@@ -149,6 +149,7 @@ class Simulation:
     seed: int = 1
     asked: Environment = field(default_factory=environment)
     absence_s: float = 2.0
+    patience_s: float = 30.0
 
     def __post_init__(self) -> None:
         self.clock = Agenda()
@@ -183,12 +184,15 @@ class Simulation:
 
     def walk(self, number: int, lives: int = 20) -> Ending:
         """Walk a release; each life replays the journal of the one before, `absence_s` later."""
-        journal = MemoryJournal()
-        for epoch in range(1, lives):
+        journal, epoch = MemoryJournal(), 1
+        while epoch < lives:
             try:
                 return walk(Steps(self.world(number, epoch), journal.begin().run))
             except Killed:
+                epoch += 1
                 self.clock.sleep(self.absence_s)
+            except Parked as parked:  # told again when its time has come; what people say meanwhile is on the agenda
+                self.clock.sleep(min(max(1.0, parked.wakes_at - self.clock.now()), self.patience_s))
         raise AssertionError("more deaths than lives")
 
     def _revision(self, commit: str) -> Revision:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.core.brought import Brought
 from penstock.errors import PenstockError, UserError
+from penstock.providers.git.brings import brings
 from penstock.providers.git.program import Git
 from penstock.providers.git.unpack import unpack
 
@@ -97,6 +99,10 @@ class GitForge:
         rows = (words[at : at + 4] for at in range(0, len(words), 4))
         return [{"id": i, "author": a.strip(), "at": float(t), "subject": s.strip()} for i, t, a, s in rows]
 
+    def brings(self, old: str | None, new: str) -> Brought:
+        """What a release of `new` brings where `old` serves; None, or a commit that is not here: nothing is known."""
+        return brings(self._git, old if old and self._has(old) else None, new)
+
     def describe_version(self, commit: str) -> str:
         """The tag at a commit, else the commit itself: what a service may call itself."""
         tags = self._git.text("tag", "--points-at", commit).split()
@@ -128,6 +134,11 @@ class GitForge:
     def branch(self) -> str:
         """The name of the branch that is checked out; empty when none is."""
         return self._git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").out.strip()
+
+    def is_branch(self, name: str) -> bool:
+        """Whether a word is the name of a branch, here or at origin."""
+        names = [f"refs/heads/{name}", f"refs/remotes/{name}"]
+        return any(self._git.attempt("show-ref", "--verify", "--quiet", one).ok for one in names)
 
     def is_dirty(self) -> bool:
         """Whether the work tree holds what no commit has; files that git ignores do not count."""
