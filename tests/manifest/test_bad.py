@@ -197,7 +197,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("not-yet", 6, 1, "all_at_once, rolling or canary"),
         ("not-yet", 7, 16, "file:/a/path, or env:A_VARIABLE of whoever gives the order"),
         ("not-yet", 10, 20, "a command that does the same, as in `run: ...`"),
-        ("not-yet", 11, 16, "the manifest without it"),
+        ("not-yet", 11, 29, "the manifest without it"),
         ("not-yet", 12, 25, "the manifest without it"),
         ("not-yet", 13, 65, "the manifest without it"),
         ("not-yet", 15, 3, "the manifest without it"),

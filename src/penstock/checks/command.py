@@ -14,7 +14,6 @@ from penstock.checks.filling import Unknown
 from penstock.checks.running import Ended, argv, environment, run
 from penstock.core.finding import CheckRequest, Finding, Outcome
 from penstock.core.masking import concealed
-from penstock.core.target import Evidence
 from penstock.errors import PenstockError
 from penstock.manifest.check import CheckSection
 from penstock.manifest.section import Command, Variable
@@ -82,7 +81,7 @@ class CommandCheck:
 
 def judged(section: CommandSection, ended: Ended, folder: str) -> Outcome:
     """What a command's end says about the revision."""
-    evidence = (Evidence("output", "text/plain", ended.output),)
+    evidence = ended.evidence()
     lines = [_CONTROL.sub("", line)[-_LINE:] for line in ended.output.strip().splitlines()[-_LAST_LINES:]]
     last = lines[-1] if lines else "it printed nothing"
     state, how, remedy = _how(section, ended, folder)
@@ -103,6 +102,8 @@ def _how(section: CommandSection, ended: Ended, folder: str) -> tuple[str, str, 
     """The state, how it ended, and what to do about it."""
     if ended.timed_out:
         return "errored", f"was not over after {section.within_s:g} s", "more time, with `within`"
+    if ended.stopped:
+        return "errored", ended.how, ended.remedy
     if ended.code == 0:
         return "passed", "ended with 0", ""
     if ended.code in _NOT_RUN and section.run.sh is not None:

@@ -65,7 +65,7 @@ class Produced:
 
     def evidence(self) -> tuple[Evidence, ...]:
         """The end of the command's output."""
-        return (Evidence("output", "text/plain", self.ended.output),) if self.ended else ()
+        return self.ended.evidence() if self.ended else ()
 
 
 def produce(
@@ -98,6 +98,8 @@ def produce(
         return unjudged(f"the command cannot be run: {error}", "a command that the system accepts")
     if ended and ended.timed_out:
         return unjudged(f"the command was not over after {section.within_s:g} s", "more time, with `within`", ended)
+    if ended and ended.stopped:
+        return unjudged(f"the command {ended.how}", ended.remedy, ended)
     if not asked:
         return Produced(ended, ())
     return _read(folder, asked, before if ended else {}, ended, limit)
@@ -105,7 +107,7 @@ def produce(
 
 def unjudged(condition: str, remedy: str = "", ended: Ended | None = None) -> Outcome:
     """Nothing could be judged: that is neither good nor bad, and no pass."""
-    evidence = (Evidence("output", "text/plain", ended.output),) if ended else ()
+    evidence = ended.evidence() if ended else ()
     finding = Finding(condition, "nothing was judged, which is no pass", remedy)
     return Outcome("errored", condition, (finding,), evidence, ended.seconds if ended else 0.0)
 

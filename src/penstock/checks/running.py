@@ -1,32 +1,67 @@
-"""Running a command for a check: bounded, its output in a file, its children ended with it."""
+"""Running a command for a check: contained and bounded, its output in a file, its children ended with it."""
 
 from __future__ import annotations
 
 import os
 import signal
 import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock import shell
+from penstock import containment
 from penstock.checks.filling import fill
+from penstock.containment import Limits
 from penstock.core.finding import CheckRequest
 from penstock.core.masking import longest_spelling, mask
+from penstock.core.target import Evidence
 from penstock.manifest.section import Command
 
 TAIL = 64 << 10
+LIMITS = Limits()
+_TRIES = 100
 _MARKS = ("HOME", "PENSTOCK_IDEMPOTENCY_KEY")
+_REMEDIES = {
+    "time-out": "more time, with `within`",
+    "output": "a command that prints less, or that writes a file",
+    "disk": "a command that writes less, or that removes what it does not need any more",
+    "memory": "a command that needs less memory, or a machine with more",
+    "processes": "a command that starts fewer processes at a time",
+    "left": "a command that starts nothing as another user",
+    "launcher": "a command that ends only what it started itself",
+    "unwanted": "nothing: the release had ended",
+}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (-N by signal N), the masked end of its output, its seconds."""
+    """How a command ended: its exit code (-N by signal N), the masked end of its output, its seconds.
+
+    `stopped` is why we ended it (time-out, output, disk, memory, processes, ...), `how` says it after the command's name
+    and `remedy` what to do; a command that was stopped did not inspect all. `uncontained` says why it was not held to its
+    own folders, if it was not.
+    """
 
     code: int
     output: str
     seconds: float
     timed_out: bool = False
+    stopped: str = ""
+    how: str = ""
+    uncontained: str = ""
+
+    @property
+    def remedy(self) -> str:
+        return _REMEDIES.get(self.stopped, "")
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The end of its output, and that it was not contained, if it was not."""
+        output = Evidence("output", "text/plain", self.output)
+        if not self.uncontained:
+            return (output,)
+        return output, Evidence("containment", "text/plain", f"not held to its own folders: {self.uncontained}\n")
 
 
 def environment(own: dict[str, str], request: CheckRequest) -> dict[str, str]:
@@ -41,7 +76,7 @@ def argv(command: Command, names: dict[str, str]) -> tuple[str, ...]:
 
 
 def run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest) -> Ended:
-    """Run it with its output in a file: a pipe would be held open by whatever it leaves behind.
+    """Run it with its output in a file, held to its folder, its HOME and a TMPDIR of its own.
 
     Raises PenstockError `no-program` when it is not there, OSError or ValueError when the system does not take it.
     """
@@ -53,23 +88,45 @@ def run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: C
 
 def _logged(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path) -> Ended:
     began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
+    fence = containment.fence_of(request.folder, env.get("HOME", ""), request.repository, request.log_file)
+    stopped = "launcher"
     try:
-        done = shell.run(words, cwd=request.folder, env=env, timeout_s=within_s, log_file=log)
+        end = containment.run(words, env, fence, log, within_s, limits=LIMITS, wanted=lambda: not request.stopped())
+        stopped = end.stopped
     finally:
         _end_left_behind(env)
-    return Ended(done.code, tail(log, began, request.secrets), done.seconds, done.timed_out)
+        if stopped == "launcher":  # some may have been on their way
+            time.sleep(0.1)
+            _end_left_behind(env)
+    output = tail(log, began, request.secrets)
+    code = end.code or (-signal.SIGKILL if end.stopped else 0)  # what was stopped is no success for anybody
+    return Ended(code, output, end.seconds, end.stopped == "time-out", end.stopped, end.how, end.uncontained)
 
 
 def _end_left_behind(env: dict[str, str]) -> None:
-    """End what the command left, wherever it moved: it still carries this check's key and home in its environment."""
+    """End what an earlier try left whose launcher was killed: it still carries this check's key and home."""
     marks = {f"{name}={env[name]}".encode("utf-8", "surrogateescape") for name in _MARKS if env.get(name)}
     if len(marks) < len(_MARKS):
         return
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
+    for _ in range(_TRIES):
+        if not [pid for pid in _carrying(marks) if _killed(pid)]:
+            return
+        time.sleep(0.01)  # what it started meanwhile
+
+
+def _carrying(marks: set[bytes]) -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
             with suppress(OSError):  # it is gone, or another user's
-                if marks <= set((entry / "environ").read_bytes().split(b"\0")):
-                    os.kill(int(entry.name), signal.SIGKILL)
+                if marks <= set(Path(f"/proc/{name}/environ").read_bytes().split(b"\0")):
+                    yield int(name)
+
+
+def _killed(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
 
 
 def tail(path: Path, began: int, secrets: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, StringConstraints
@@ -75,7 +76,8 @@ WRITTEN: dict[type[Section], Form] = {
     Reach: Form("scheme:where", {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]{0,38}:\S{1,250}$"}),
     Command: Form("command", {"anyOf": [_LINE, _WORDS, _SHELL]}),
 }
-_PLAIN = {str: TEXT, int: COUNT, bool: READ[flag], float: READ[duration], Any: Form("anything")}
+DATE = Form("date", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
+_PLAIN = {date: DATE, str: TEXT, int: COUNT, bool: READ[flag], float: READ[duration], Any: Form("anything")}
 
 
 def form(kind: Any, whole: Callable[[type[Section]], Form] = lambda _: Form("map", {"type": "object"})) -> Form:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticUndefined
 
 from penstock.manifest.approvals import Approval, Hotfix
+from penstock.manifest.asking import AskSection
 from penstock.manifest.bake import BakePeriod
 from penstock.manifest.build import Build
 from penstock.manifest.check import CheckSection
@@ -124,7 +125,8 @@ def all_keys(kinds: Kinds) -> list[Key]:
     found += [Key("environments.NAME.like", ("environments", "NAME", "like"), "an environment's name", "", False)]
     found += [Key("checklist.MOMENT", ("checklist", "MOMENT"), "map of name: check", "", False)]
     found += [Key("checklist.MOMENT.NAME", ("checklist", "MOMENT", "NAME"), "command, or map", "", False)]
-    found += _below(LINE, tuple(LINE.split(".")), CheckSection)
+    for line in (AskSection, CheckSection):
+        found += _below(LINE, tuple(LINE.split(".")), line)
     found += [Key("checklist.later.NAME", ("checklist", "later", "NAME"), "map", "", False)]
     found += _below("checklist.later.NAME", ("checklist", "later", "NAME"), Reminder)
     for kind, model in kinds.get("target", {}).items():

@@ -97,26 +97,31 @@ class Manual:
         if topic in self.checks:
             yield f"the check `{topic}`\n\n{_narrow(self.checks[topic])}\n"
         found = [key for key in matching(topic, self.keys()) if key.name not in self.examples]
-        page = self._page(topic)
+        page = self.page_of(topic)
         if page and topic not in self.examples and topic not in [key.name for key in found]:
             yield f"{topic}\n\n{_body(page)}"
         own = [key for key in found if key.name == topic]
         for key in own or found if len(found) == 1 else own:
-            yield f"{key.written}\n\n{_body(self._page(key.name) or Page(key.name, ''))}\n{_facts(key)}"
+            yield f"{key.written}\n\n{_body(self.page_of(key.name) or Page(key.name, ''))}\n{_facts(key)}"
         if rest := [key for key in found if key not in own and len(found) > 1]:
             also = "also stands" if own or topic in self.examples else "stands"
             count = f"{len(rest)} places" if len(rest) > 1 else "one place"
             yield f"`{topic}` {also} in {count}\n\n" + "\n".join(
-                _short(key, self._page(key.name) or Page(key.name, "")) for key in rest
+                _short(key, self.page_of(key.name) or Page(key.name, "")) for key in rest
             )
         if topic in pages.errors():
             yield f"the error `{topic}`\n\n{_body(pages.errors()[topic])}"
 
-    def _page(self, name: str) -> Page | None:
-        """The page of a word; a check's keys have theirs in the check's own."""
+    def page_of(self, name: str) -> Page | None:
+        """The page of a word. A check's keys have theirs in the check's own, where what lies below a key is said with it."""
         kind, _, key = name.removeprefix("check-").partition(".")
-        own = pages.of_check(self.checks.get(kind, "")) if name.startswith("check-") else {}
-        return pages.words().get(name) or own.get(key)
+        if name in pages.words() or not name.startswith("check-"):
+            return pages.words().get(name)
+        own = self.checks.get(kind, "")
+        if key == "is":
+            return Page(name, f"{own.split(chr(10) * 2, 1)[0]}\n\n{_example_of(own)}")
+        told = pages.of_check(own)
+        return told.get(key) or told.get(key.partition(".")[0])
 
     def _section(self, topic: str) -> str:
         mine = [key for key in self.keys().values() if key.name.startswith(_prefix(topic))]
@@ -124,6 +129,12 @@ class Manual:
         if topic == "manifest":
             text += f"\n{_all_sections(self.examples, self.checks)}"
         return text + (f"\nkeys, and their defaults:\n{_table(mine)}" if mine else "")
+
+
+def _example_of(page: str) -> str:
+    """The good example of a check's page."""
+    good = page.partition("Good:")[2].strip().split("\n")[0]
+    return f"    {good}" if good else ""
 
 
 def _prefix(topic: str) -> str:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from penstock.manifest import pages
+from penstock.manifest.asking import AskSection
 from penstock.manifest.build import KINDS as BUILDS
 from penstock.manifest.build import Build
 from penstock.manifest.checklist import METHODS
@@ -170,10 +171,12 @@ def _check(kinds: Mapping[str, type[Section]], told: Mapping[str, str]) -> Schem
         shown = [{"allOf": [silent, implied[kind]]}] if kind in implied else []
         then = _described(_map(model, f"check-{kind}", {"is": {}}), pages.of_check(told.get(kind, "")))
         chosen.append({"if": {"anyOf": [said, *shown]}, "then": then})
+    person: Schema = {"required": ["ask"]}
+    chosen.append({"if": person, "then": _map(AskSection, LINE)})
     whole: Schema = {
         "type": "object",
         "properties": {"is": {"enum": sorted(kinds), "description": "The kind of check."}},
-        "anyOf": [{"required": ["is"]}, asks, runs],
+        "anyOf": [{"required": ["is"]}, asks, runs, person],
         "allOf": chosen,
     }
     return {"anyOf": [whole, {"type": ["string", "number", "boolean"], "minLength": 1}]}
