@@ -33,11 +33,11 @@ def order_release(
     environment = environment_named(manifest, name)
     _check_template(forge, commit, environment)
     _check_calendar(forge, commit, environment)
-    _check_hotfix(environment, hotfix)
+    check_hotfix(environment, hotfix)
     environments.know(desk.store, manifest.service, root, str(repository))
     forge.mirror(desk.state.repository(manifest.service), commit)
     options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
-    options |= {"branch": _branch(forge, asked)}
+    options |= {"branch": branch_of(forge, asked)}
     options |= {"labels": list(labels)} if labels else {}
     options |= {"hotfix": " ".join(hotfix.split())} if hotfix else {}
     values = _resolve(desk, environment)  # before there is a number: an order that cannot be given uses none up
@@ -48,14 +48,14 @@ def order_release(
     return number
 
 
-def _branch(forge: GitForge, asked: str) -> str:
+def branch_of(forge: GitForge, asked: str) -> str:
     """The branch that is released, by the word it was asked by; empty where that names none."""
     if asked in ("HEAD", "@"):
         return forge.branch()
     return asked.removeprefix("origin/") if forge.is_branch(asked) else ""
 
 
-def _check_hotfix(environment: Environment, reason: str) -> None:
+def check_hotfix(environment: Environment, reason: str) -> None:
     """What may be left out in haste is said in the manifest, and nowhere else."""
     if reason and environment.hotfix is None:
         raise UserError("no-hotfix", f"`{environment.name}` knows no hotfix", MANIFEST,

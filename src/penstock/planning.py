@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from penstock.api import Desk
+from penstock.api import Desk, who
 from penstock.core.plan import Facts, Plan, draw
 from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
 from penstock.core.target import Change, Fence, Observed
 from penstock.errors import PenstockError
-from penstock.orders import environment_named
+from penstock.orders import branch_of, check_hotfix, environment_named
 from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
@@ -28,17 +29,24 @@ class Foreseen:
     preview: tuple[str, ...]
 
 
-def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool) -> Foreseen:
+def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool,
+    hotfix: str = "", labels: Sequence[str] = (),
+) -> Foreseen:  # fmt: skip
     """The plan as a release ordered now would draw it; its number is 0, and its artifact is not built."""
     with TemporaryDirectory(prefix="penstock-plan-") as folder:
-        return _draw(desk, repository, asked, name, Path(folder), again=again, older=older)
+        return _draw(
+            desk, repository, asked, name, Path(folder), again=again, older=older, hotfix=hotfix, labels=labels
+        )
 
 
-def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, again: bool, older: bool) -> Foreseen:
+def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, again: bool, older: bool,
+    hotfix: str, labels: Sequence[str],
+) -> Foreseen:  # fmt: skip
     forge = GitForge(repository)
     commit = forge.resolve(asked)
     manifest = manifest_at(forge, commit)
     environment = environment_named(manifest, name)
+    check_hotfix(environment, hotfix)
     resolver = ReferenceSecrets(desk.state.root)
     values = resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, name)
     candidate = revision_of(environment, commit, secrets_digest=resolver.digest(values), secrets="")
@@ -56,6 +64,8 @@ def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, 
             0, "release", manifest.service, candidate, observed, target.capabilities(), places, stable,
             older=is_older, again=again, may_be_older=older, at_boot=at_boot(desk.state),
             rehearsed=releases.rehearsed(desk.store, manifest.service, name),
+            brought=forge.brings(stable.commit if stable else None, commit), ordered_by=who()["person"],
+            hotfix=hotfix, branch=branch_of(forge, asked), labels=tuple(labels),
         ),
     )  # fmt: skip
     return Foreseen(plan, _preview(target, plan, observed))

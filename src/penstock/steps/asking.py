@@ -143,6 +143,7 @@ class Asking:
         short = too_short(world.secrets)
         outcome = concealed(outcome, {n: v for n, v in world.secrets.items() if n not in short})
         now = world.clock.now()
+        outcome = self._in_time(entry, outcome, seconds)
         outcome = waived(outcome, _waiver(world, name), datetime.fromtimestamp(now, UTC).date())
         sentence = mask(outcome.sentence, world.secrets.values())
         digests = self._keep(name, outcome, now)
@@ -160,6 +161,15 @@ class Asking:
         if outcome.state == "passed" and again is None and (proves := requests.key_of(world, self.revision, entry)):
             checks.prove(world.store, now, proves, world.release, self.moment, name)
         self._ended(name, outcome.state, sentence, compared=facts["compared"])
+
+    def _in_time(self, entry: CheckEntry, outcome: Outcome, seconds: float) -> Outcome:
+        """Where the pace blocks, what passed too late has not passed."""
+        pace = self.world.environment.pace
+        limit_s = pace.of(entry.section.pace)
+        if outcome.state != "passed" or not pace.blocks or not late(seconds, limit_s):
+            return outcome
+        said = f"it took {span(seconds)}, and its pace is {span(limit_s)}: {outcome.sentence}"
+        return replace(outcome, state="failed", sentence=said)
 
     def _keep(self, name: str, outcome: Outcome, now: float) -> dict[str, str]:
         """What the check shows, and what it said, as evidence; the digest of each piece."""

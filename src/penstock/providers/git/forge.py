@@ -164,6 +164,7 @@ class GitForge:
         if not (folder / "HEAD").exists():
             self._make_mirror(folder)
         mirror = Git(folder)
+        self._mirror_names(folder, mirror)
         if mirror.attempt("rev-parse", "--verify", "--quiet", ref).ok:
             return
         plain = ("--quiet", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
@@ -171,6 +172,18 @@ class GitForge:
         # Of two at once git lets one have the ref, and refuses the other: by then it is there.
         if not done.ok and not mirror.attempt("rev-parse", "--verify", "--quiet", ref).ok:
             raise self._git.failure(done)
+
+    def _mirror_names(self, folder: Path, mirror: Git) -> None:
+        """Branches and tags as they are now, and where the repository came from: checks ask about them. A release needs none
+        of it, so what cannot be had is missing there, and the checks that ask for it say so.
+        """
+        kinds = ("refs/heads/*", "refs/remotes/origin/*", "refs/tags/*")
+        names = [f"+{kind}:{kind}" for kind in kinds]
+        self._git.attempt("push", "--quiet", "--no-verify", "--no-signed", "--prune", "--recurse-submodules=no",
+                          str(folder.absolute()), *names)  # fmt: skip
+        origin = self._git.attempt("config", "--get", "remote.origin.url").out.strip()
+        if origin:
+            mirror.attempt("config", "remote.origin.url", origin)
 
     def _make_mirror(self, folder: Path) -> None:
         form = self._git.text("rev-parse", "--show-object-format").strip()
