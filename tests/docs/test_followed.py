@@ -17,6 +17,7 @@ from tests.site import free_port
 DOCS = Path(__file__).parents[2] / "docs"
 FOLLOWED = [
     "tutorial.md", "guides/deploy-script.md", "guides/configuration.md", "guides/when-it-goes-wrong.md", "guides/proof.md",
+    "guides/people.md",
 ]  # fmt: skip
 WITHIN_S = 120
 
