@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("steps", "resume", "cli", "fold", "switch", "idle", "peers", "records")
+NAMES = ("steps", "resume", "cli", "fold", "switch", "idle", "peers", "records", "contain")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

@@ -30,6 +30,7 @@ def examine() -> list[Line]:
     """Everything, in the order in which a newcomer would meet it."""
     state = State(default_root())
     lines = [_git(), _envoy(), _folder("state", state.root), _folder("runtime", runtime_root()), _disk(state.root)]
+    lines += [_containment(), _signing()]
     if state.records.exists():
         lines += [_records(state), _journal(state), *_keepers(state), _worker(state), _audit(state), _boot(state)]
     return lines
@@ -41,6 +42,22 @@ def _git() -> Line:
         return Line("git", done.ok, done.out.strip() or done.err.strip(), "apt-get install git")
     except PenstockError as error:
         return Line("git", False, error.what, "apt-get install git")
+
+
+def _containment() -> Line:
+    """Whether the kernel keeps a check's command to its own folders; without it checks run all the same, and say so."""
+    from penstock import containment
+
+    why = containment.available()
+    said = why or "a check's command may write only where it works"
+    return Line("containment", not why, said, "a kernel with Landlock (5.19 or newer)", needed=False)
+
+
+def _signing() -> Line:
+    """Several people approve by signatures, which `ssh-keygen` makes and proves."""
+    found = shutil.which("ssh-keygen")
+    return Line("ssh-keygen", bool(found), found or "is not there: no approval can be signed or proven",
+                "apt-get install openssh-client", needed=False)  # fmt: skip
 
 
 def _envoy() -> Line:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import PenstockError
+
+EVERY_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ def run(
     timeout_s: float = 60.0,
     stdin: str | None = None,
     log_file: str | Path | None = None,
+    pass_fds: Sequence[int] = (),
+    every: Callable[[], None] | None = None,
 ) -> Completed:
     """Run to the end, at most `timeout_s`; then its whole process group is killed.
 
     Output is returned (at most the last 1 MiB of each stream) or, with `log_file`, written there (0600).
+    `every` is called some four times a second meanwhile, where the output goes to a file and nothing to its input.
     A program that is not there is a PenstockError `no-program`.
     """
     began = time.monotonic()
@@ -63,20 +69,51 @@ def run(
             stdout=sink,
             stderr=subprocess.STDOUT if log_file else subprocess.PIPE,
             start_new_session=True,
+            pass_fds=tuple(pass_fds),
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        raise _not_there(argv, cwd, error) from error
+        raise not_there(argv, cwd, error) from error
     finally:
         if isinstance(sink, int) and sink >= 0:
             os.close(sink)
+    out = err = None
     timed_out = False
     try:
-        out, err = process.communicate(stdin.encode() if stdin is not None else None, timeout=timeout_s)
+        if log_file and stdin is None:
+            _wait(process, timeout_s, every)
+        else:
+            out, err = process.communicate(stdin.encode() if stdin is not None else None, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         timed_out = True
         _kill_group(process.pid)
         out, err = process.communicate()
     return Completed(tuple(argv), process.returncode, _text(out), _text(err), time.monotonic() - began, timed_out)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float, every: Callable[[], None] | None) -> None:
+    """Until it ends, which is seen at once where the kernel tells; TimeoutExpired as `Popen.wait` raises it."""
+    try:
+        ended = os.pidfd_open(process.pid)
+    except OSError:  # not on this kernel
+        ended = -1
+    until = time.monotonic() + timeout_s
+    try:
+        while (left := until - time.monotonic()) > 0:
+            if ended >= 0:
+                poll = select.poll()
+                poll.register(ended, select.POLLIN)
+                poll.poll(min(EVERY_S, left) * 1000 if every else left * 1000)
+            else:
+                time.sleep(min(0.02, left))
+            if process.poll() is not None:
+                return
+            if every:
+                every()
+    finally:
+        if ended >= 0:
+            os.close(ended)
+    if process.poll() is None:
+        raise subprocess.TimeoutExpired(process.args, timeout_s)
 
 
 def spawn(
@@ -101,7 +138,7 @@ def spawn(
             pass_fds=tuple(pass_fds),
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        raise _not_there(argv, cwd, error) from error
+        raise not_there(argv, cwd, error) from error
     finally:
         os.close(sink)
     # Popen would warn that the child still runs; it is meant to. `reap` collects it when it ends.
@@ -133,6 +170,17 @@ def end(process: Process, signal_number: int = signal.SIGTERM) -> None:
             os.killpg(process.pid, signal_number)
         except ProcessLookupError:
             return
+
+
+def not_there(argv: Sequence[str], cwd: object, error: OSError) -> PenstockError:
+    """The error of a program, or of the folder to run it in, that is not there."""
+    return PenstockError(
+        "no-program",
+        f"cannot run `{argv[0]}`: {error.strerror}",
+        where=str(cwd or ""),
+        why="the program, or the folder it should run in, is not there or may not be entered",
+        next=f"install {argv[0]}, or name it by its full path",
+    )
 
 
 def boot_id() -> str:
@@ -169,13 +217,3 @@ def _kill_group(pid: int) -> None:
 
 def _text(data: bytes | None) -> str:
     return (data or b"")[-(1 << 20) :].decode("utf-8", "replace")
-
-
-def _not_there(argv: Sequence[str], cwd: object, error: OSError) -> PenstockError:
-    return PenstockError(
-        "no-program",
-        f"cannot run `{argv[0]}`: {error.strerror}",
-        where=str(cwd or ""),
-        why="the program, or the folder it should run in, is not there or may not be entered",
-        next=f"install {argv[0]}, or name it by its full path",
-    )

@@ -25,7 +25,7 @@ def runtime_root() -> Path:
         return Path(said).absolute()
     if said := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(said) / "penstock"
-    return Path(f"/tmp/penstock-{os.geteuid()}")
+    return Path("/run/penstock") if os.geteuid() == 0 else Path(f"/tmp/penstock-{os.geteuid()}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 
-from penstock import containment
+from penstock import containment, shell
 from penstock.checks import running
 from penstock.checks.command import CommandCheck, CommandSection
 from penstock.checks.reported import Produced, Reported, produce
@@ -120,8 +120,10 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     made = Town(tmp_path / "state")
     yield made
+    left = list(temporary.iterdir())
+    shell.run(["rm", "-rf", str(temporary)])  # deeper than what removes it otherwise can go
     assert [] == made.left()
-    assert [] == list(temporary.iterdir())
+    assert [] == left
 
 
 def said(outcome: Outcome) -> str:
@@ -227,7 +229,7 @@ def test_a_worker_killed_leaves_no_check_running(town: Town) -> None:
     request = town.request(section)
     plain = {name: getattr(request, name) for name in ("name", "moment", "section", "folder", "env", "key", "log_file")}
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, json.dumps(plain)], env={"TMPDIR": os.path.dirname(town.place)}
+        [sys.executable, "-c", WORKER, json.dumps(plain)], env={**os.environ, "TMPDIR": os.path.dirname(town.place)}
     )
     began = town.place / "began"
     until(lambda: began.exists() and len(began.read_text()) > 1 and len(town.left()) >= 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from penstock.core.finding import CheckRequest, Finding, Outcome
@@ -12,6 +14,9 @@ from penstock.render.words import span
 
 class DrillSection(CheckSection):
     """`at_most`: how long ago the last drill may be."""
+
+    reads_files: ClassVar[bool] = False
+
 
     at_most_s: Duration = Field(default=30 * 86400.0, alias="at_most", gt=0)
 

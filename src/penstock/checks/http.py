@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
@@ -102,6 +102,9 @@ class Step(Section):
 
 class HttpSection(Step, CheckSection):
     """One request, or `steps` one after the other; at most `within_s` in all, again for `retry_for_s`."""
+
+    reads_files: ClassVar[bool] = False
+
 
     steps: Annotated[tuple[Step, ...], Field(max_length=100)] = ()
     within_s: Duration = Field(default=60.0, alias="within", gt=0)

@@ -18,11 +18,13 @@ class CheckSection(Section):
     """The section of a kind of check: its own keys, and those that every line may have.
 
     `pace` is the sort of work it counts as. `steady` says that its answer follows from the commit, the section and what it
-    sees, and from nothing else: asked again of the same, it may be answered from what is remembered.
+    sees, and from nothing else: asked again of the same, it may be answered from what is remembered. `reads_files`: it looks at
+    the commit's files, and may run something there, so that it gets a copy of its own.
     """
 
     pace: ClassVar[str] = "quality"
     steady: ClassVar[bool] = False
+    reads_files: ClassVar[bool] = True
 
     needs: Annotated[tuple[str, ...], BeforeValidator(one_or_several)] = ()
     blocks: Flag = True

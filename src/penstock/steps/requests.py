@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from penstock.core import data
@@ -38,7 +38,8 @@ def request_of(
 
 def key_for(world: World, moment: str, name: str) -> str:
     """The idempotency key of a line: the same for every try."""
-    return f"penstock-{world.release}-{moment}-{name}"
+    tried = f"{data.digest(str(world.work))[:8]}-" if world.home else ""  # other state folders count from 1, too
+    return f"penstock-{tried}{world.release}-{moment}-{name}"
 
 
 def key_of(world: World, revision: Revision, entry: CheckEntry) -> str:
@@ -56,7 +57,7 @@ def key_of(world: World, revision: Revision, entry: CheckEntry) -> str:
         "env": _own_env(world, entry.moment), "secrets": row["options"].get("secrets_digest", ""),
     }  # fmt: skip
     if not once:
-        return data.digest(follows | {"commit": revision.commit})
+        return data.digest(follows | {"commit": world.content(entry) or revision.commit})
     about = (
         revision.id if entry.moment in ("candidate", "promoted") else ""
     )  # there, what is asked about is the revision
@@ -66,10 +67,11 @@ def key_of(world: World, revision: Revision, entry: CheckEntry) -> str:
 def last_of(world: World, moment: str, name: str) -> Last:
     """The last release to this environment that serves, and what this very line measured then."""
     row = world.row()
-    serving = releases.serving(world.store, row["service"], row["environment"])
+    store = world.past or world.store
+    serving = releases.serving(store, row["service"], row["environment"])
     if serving is None:
         return Last()
-    line = checks.get(world.store, serving["number"], moment, name)
+    line = checks.get(store, serving["number"], moment, name)
     measured = line["facts"].get("measured") if line else None
     return Last(
         serving["commit_id"], serving["revision"] or "", serving["promoted_at"] or 0.0, measured or None,
@@ -83,7 +85,7 @@ def environment_of(world: World, revision: Revision, moment: str, name: str) -> 
     What is asked once for every environment sees only the variables that are the same in all of them.
     """
     row = world.row()
-    home = world.work / "home" / f"{moment}-{name}"
+    home = world.home or world.work / "home" / f"{moment}-{name}"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         **_own_env(world, moment),
@@ -108,28 +110,34 @@ def _own_env(world: World, moment: str) -> dict[str, str]:
 
 
 def _folder(world: World, revision: Revision, moment: str, entry: CheckEntry) -> object:
-    """Where it runs: what writes has a copy of its own; what only reads has the commit's files."""
-    writes = getattr(entry.section, "run", None) is not None or bool(entry.section.needs)
-    if not writes:
+    """Where it runs: what looks at files has a copy of its own, so that no tool it runs disturbs another's."""
+    if not entry.section.reads_files and not entry.section.needs:
         return world.builds.checkout(revision)
     needs = tuple(f"{moment}-{name}" for name in entry.section.needs)
     return world.builds.workplace(revision, f"{moment}-{entry.name}", needs)
 
 
 def _visible(world: World, entry: CheckEntry) -> dict[str, str]:
-    """A check sees the secrets it names: in `sees`, as $NAME in what it sends, or by its kind."""
+    asked = named(entry, world.secrets)
+    return {name: value for name, value in world.secrets.items() if name in asked}
+
+
+def named(entry: CheckEntry, known: Collection[str]) -> set[str]:
+    """The secrets that a check names: in `sees`, as $NAME in what it sends, or by its kind."""
     section = data.dump(entry.section)
-    named = set(section.get("sees") or ()) | entry.section.names()
+    if entry.section.looks_at_all():
+        return set(known)
+    said = set(section.get("sees") or ()) | entry.section.names()
     if section.get("run") is None:
-        named |= set(_NAMED.findall(data.canonical(section)))
-    everything = entry.section.looks_at_all()
-    return {name: value for name, value in world.secrets.items() if everything or name in named}
+        said |= set(_NAMED.findall(data.canonical(section)))
+    return said & set(known)
 
 
 def _history(world: World) -> History:
     row = world.row()
-    env = environments.get(world.store, row["service"], row["environment"])
-    drill = releases.last_drill(world.store, row["service"], row["environment"])
+    store = world.past or world.store
+    env = environments.get(store, row["service"], row["environment"])
+    drill = releases.last_drill(store, row["service"], row["environment"])
     return History(
         bool(env and env["stable"]), max(0.0, world.clock.now() - drill["ended_at"]) if drill else None,
         drill["facts"].get("back_s", 0.0) if drill else 0.0,

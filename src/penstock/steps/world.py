@@ -12,7 +12,7 @@ from penstock.core.brought import Brought
 from penstock.core.masking import longest_spelling, mask
 from penstock.core.target import Artifact, Fence, Observed, Revision
 from penstock.errors import PenstockError, StateError
-from penstock.manifest import Environment
+from penstock.manifest import CheckEntry, Environment
 from penstock.ports import Check, Clock, Metrics, Target
 from penstock.records import audit, events, heads, releases
 from penstock.records.store import Row, Store
@@ -54,7 +54,11 @@ class Builds(Protocol):
 
 @dataclass
 class World:
-    """The ports of one release, and where it keeps what it learns. Rebuilt by every worker; nothing of it is journaled."""
+    """The ports of one release, and where it keeps what it learns. Rebuilt by every worker; nothing of it is journaled.
+
+    Where checks are only tried out, `home` is the HOME they get, `past` holds the real releases that they are compared
+    with, and `content` names what lies there, of which the commit says nothing.
+    """
 
     release: int
     store: Store
@@ -80,6 +84,9 @@ class World:
     brings: Callable[[str | None, str], Brought] = lambda old, new: Brought()
     doubts: Callable[[Row], str] = lambda answer: ""
     calendar: str = ""
+    home: Path | None = None
+    past: Store | None = None
+    content: Callable[[CheckEntry], str] = lambda entry: ""
 
     @property
     def fence(self) -> Fence:
