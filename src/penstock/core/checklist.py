@@ -42,12 +42,15 @@ def ready(lines: Sequence[Line], ended: Mapping[str, State], running: Collection
 
 
 def never(lines: Sequence[Line], ended: Mapping[str, State]) -> dict[str, str]:
-    """What will not begin any more, and which need of it was no pass."""
-    found = {}
-    for line in lines:
-        bad = next((need for need in line.needs if need in ended and ended[need] not in GOOD), None)
-        if line.name not in ended and bad:
-            found[line.name] = bad
+    """What will not begin any more, and which need of it was no pass, or will not begin either."""
+    found: dict[str, str] = {}
+    known = -1
+    while len(found) > known:
+        known = len(found)
+        for line in lines:
+            bad = next((n for n in line.needs if n in found or (n in ended and ended[n] not in GOOD)), None)
+            if line.name not in ended and bad:
+                found.setdefault(line.name, bad)
     return found
 
 

@@ -51,15 +51,16 @@ class Asking:
         """Run every line to its end; `meanwhile` is called several times a second, and may raise to break it off."""
         asked = self.world.environment.checks
         self._recall()
-        with ThreadPoolExecutor(asked.at_once or self.world.processors, thread_name_prefix="check") as pool:
-            try:
-                while self._go_on(pool, stops=asked.stops(self.moment)):
-                    meanwhile()
-                    self._collect()
-                    if self.world.clock.monotonic() > deadline:
-                        self._give_up(f"the checks of `{self.moment}` were not over after {span(asked.within_s)}")
-            finally:
-                self.stop.set()  # whatever broke this off, nothing runs on behind it
+        pool = ThreadPoolExecutor(asked.at_once or self.world.processors, thread_name_prefix="check")
+        try:
+            while self._go_on(pool, stops=asked.stops(self.moment)):
+                meanwhile()
+                self._collect()
+                if self.world.clock.monotonic() > deadline:
+                    self._give_up(f"the checks of `{self.moment}` were not over after {span(asked.within_s)}")
+        finally:
+            self.stop.set()  # whatever broke this off: what runs is ended, and is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
         for name, state in self.ended.items():
             if state in GOOD:  # where one failed stays: somebody will want to look
                 self.world.builds.leave(f"{self.moment}-{name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -19,6 +19,7 @@ from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Command, Section
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import Undecided, Verdict
+from penstock.ports import Check
 from penstock.records import environments, releases, revisions
 from penstock.records.store import Store
 from penstock.release import walk
@@ -150,6 +151,7 @@ class Simulation:
     asked: Environment = field(default_factory=environment)
     absence_s: float = 2.0
     patience_s: float = 30.0
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = Agenda()
@@ -175,7 +177,7 @@ class Simulation:
         work.mkdir(exist_ok=True)
         return World(
             number, self.store, self.folder / "audit.log", self.folder / "evidence", work, self.clock, self.asked,
-            self.target, self.metrics, FakeBuilds(self.folder), {}, self.candidate, epoch,
+            self.target, self.metrics, FakeBuilds(self.folder), self.checks, self.candidate, epoch,
         )  # fmt: skip
 
     def release(self, **options: object) -> Ending:
