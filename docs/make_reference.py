@@ -33,14 +33,14 @@ def manifest(manual: Manual) -> str:
         _HEAD,
         _yaml(manual.examples["manifest"]),
         "## Keys\n\nNAME and MOMENT stand for names.\n",
-        _table([key for key in keys if "-" not in key.name]),
+        _table([key for key in keys if "-" not in key.name], manual),
     ]
     parts += ["## Sections, annotated\n"]
     parts += [f"### {name}\n\n{_yaml(text)}" for name, text in manual.examples.items() if _is_section(name)]
     parts += ["## Targets\n"]
-    parts += [_target(name, text, keys) for name, text in manual.examples.items() if name.startswith("target-")]
+    parts += [_target(name, text, keys, manual) for name, text in manual.examples.items() if name.startswith("target-")]
     parts += ["## Checks\n"]
-    parts += [f"### {name}\n\n{text}\n\n{_table(_of(f'check-{name}', keys))}" for name, text in manual.checks.items()]
+    parts += [_check(name, text, keys, manual) for name, text in manual.checks.items()]
     parts += ["## Words\n", *(_word(page) for page in pages.words().values() if _is_word(page, keys))]
     return "\n".join(parts)
 
@@ -61,8 +61,8 @@ def states() -> str:
     return "\n".join([head, "| state | exit code | what it means |\n|---|---|---|", *rows, rest])
 
 
-def _target(name: str, text: str, keys: list[Key]) -> str:
-    return f"### {name.removeprefix('target-')}\n\n{_yaml(text)}\n{_table(_of(name, keys))}"
+def _target(name: str, text: str, keys: list[Key], manual: Manual) -> str:
+    return f"### {name.removeprefix('target-')}\n\n{_yaml(text)}\n{_table(_of(name, keys), manual)}"
 
 
 def _of(name: str, keys: list[Key]) -> list[Key]:
@@ -96,8 +96,16 @@ def _yaml(text: str) -> str:
     return f"```yaml\n{text.rstrip()}\n```\n"
 
 
-def _table(keys: list[Key]) -> str:
-    rows = [f"| `{key.written}` | {key.form} | {_default(key)} | {_cell(pages.words()[key.name])} |" for key in keys]
+def _check(name: str, text: str, keys: list[Key], manual: Manual) -> str:
+    return f"### {name}\n\n{text}\n\n{_table(_of(f'check-{name}', keys), manual)}"
+
+
+def _table(keys: list[Key], manual: Manual) -> str:
+    pages_of = [manual.page_of(key.name) or Page(key.name, "") for key in keys]
+    rows = [
+        f"| `{key.written}` | {key.form} | {_default(key)} | {_cell(page)} |"
+        for key, page in zip(keys, pages_of, strict=True)
+    ]
     return "\n".join(["| key | form | default | what it is |", "|---|---|---|---|", *rows, ""])
 
 

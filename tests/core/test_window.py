@@ -314,6 +314,18 @@ GOOD = {
         ["DTSTART;TZID=Europe/Madrid:20261024T090000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20261025T080000Z"],
         ["2026-10-24 09:00..10-24 10:00", "2026-10-25 09:00..10-25 10:00"],
     ),
+    "at times, until a day": (
+        ["DTSTART:20261106T150000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;UNTIL=20261113"],
+        ["2026-11-06 15:00..11-06 16:00", "2026-11-13 15:00..11-13 16:00"],
+    ),
+    "at a time that comes twice": (
+        ["DTSTART:20261025T023000\nDTEND:20261025T033000"], ["2026-10-25 02:30..10-25 03:30"]
+    ),
+    "in lines that are folded": (["DTSTART:2026\n 1127\nSUM\n\tMARY:x"], ["2026-11-27 00:00..11-28 00:00"]),
+    "hours of a whole day mean nothing": (
+        ["DTSTART:20261106\nRRULE:FREQ=WEEKLY;BYHOUR=9;COUNT=2"],
+        ["2026-11-06 00:00..11-07 00:00", "2026-11-13 00:00..11-14 00:00"],
+    ),
     "one left out, one added": (
         ["DTSTART:20261106T150000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\nEXDATE:20261113T150000\nRDATE:20261114T150000"],
         ["2026-11-06 15:00..11-06 16:00", "2026-11-14 15:00..11-14 16:00", "2026-11-20 15:00..11-20 16:00"],
@@ -338,6 +350,21 @@ def test_a_time_zone_that_the_file_describes() -> None:
     event = "DTSTART;TZID=W. Europe Standard Time:20261126T090000\nDURATION:PT1H"
 
     assert ["2026-11-26 09:00..11-26 10:00"] == starts(calendar(event, before=BERLIN.replace("\n", "\r\n")))
+
+
+def test_a_time_that_comes_twice_is_the_first() -> None:
+    """An event at 02:30 on the day on which clocks go back begins at the first 02:30."""
+    found = busy(calendar("DTSTART:20261025T023000\nDURATION:PT30M"), MADRID, SINCE, SINCE + 400 * DAY_S)
+
+    assert [(at(2026, 10, 25, 2, 30), at(2026, 10, 25, 2, fold=1))] == [(one.start, one.end) for one in found]
+
+
+def test_an_event_within_another_does_not_end_it() -> None:
+    """Of events that overlap, the one that ends last decides when it opens."""
+    text = calendar("DTSTART:20261127\nDURATION:P4D\nSUMMARY:long", "DTSTART:20261128\nDURATION:P1D\nSUMMARY:short")
+    seen = state(windows(closed={"calendar": "x.ics"}), at(2026, 11, 28, 12), text)
+
+    assert Closed("long (x.ics)", at(2026, 12, 1)) == seen
 
 
 def test_a_calendar_closes_and_says_which_event_does() -> None:

@@ -13,7 +13,7 @@ from penstock.manifest.bake import BakeErrors, BakePeriod, CriticalErrors
 from penstock.manifest.build import Build
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
-from penstock.manifest.later import AfterEnd, Reminder
+from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.report import ReportForm
@@ -30,7 +30,7 @@ PACKAGE = Path(penstock.__file__).parent
 EXAMPLES = sorted([*PACKAGE.glob("manifest/*.example.yaml"), *PACKAGE.glob("providers/*/section.example.yaml")])
 SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/build": (Build,),
-    "manifest/checklist": (Reminder, AfterEnd),
+    "manifest/checklist": (Reminder,),
     "manifest/groups": (Group,),
     "manifest/health": (Health,),
     "manifest/logs": (Logs,),

@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 PACKAGE = Path(penstock.__file__).parent
 LINE = "\n----------\n"
 KINDS = registry.kinds()
-SCHEMA = schema(KINDS)
+SCHEMA = schema(KINDS, registry.pages())
 CHECK = jsonschema.Draft202012Validator(SCHEMA)
 GOOD = sorted(
     {

@@ -109,7 +109,7 @@ class _Rules:
         for n in range(AHEAD_DAYS + 2):
             day = first + timedelta(days=n)
             start, end = self._midnight(day), self._midnight(day + timedelta(days=1))
-            moments = {at for minute in marks for fold in (0, 1) if self._is_on(day, at := self._at(day, minute, fold))}
+            moments = {self._at(day, minute, fold) for minute in marks for fold in (0, 1)}
             moments |= set(self._turns[bisect_left(self._turns, start) : bisect_left(self._turns, end)])
             moments |= self._shift(start, end)
             yield from (at for at in sorted(moments) if after < at <= after + AHEAD_DAYS * DAY_S)
@@ -119,10 +119,6 @@ class _Rules:
 
     def _midnight(self, day: date) -> float:
         return self._at(day, 0, 0)
-
-    def _is_on(self, day: date, at: float) -> bool:
-        """Whether the clock shows this day then: of a time that is skipped, it may show the next."""
-        return datetime.fromtimestamp(at, self._zone).date() == day
 
     def _shift(self, start: float, end: float) -> set[float]:
         """When the clocks are changed between two moments, if they are: the first second of the new time."""

@@ -11,31 +11,23 @@ from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Duration, Section, wrong
 from penstock.manifest.typed import typed
-from penstock.manifest.when import Ends, When
+from penstock.manifest.when import EndConditions
 from penstock.manifest.words import is_name
 
 LATER = "later"
 WEEK_S = 7 * 86400.0
 
 
-class AfterEnd(When):
-    """Which ends of a release it is about; of the other conditions of `when` none is acted on here yet."""
-
-    not_yet: ClassVar[frozenset[str]] = frozenset(When.model_fields) - {"ended"}
-    written: ClassVar[frozenset[str] | None] = frozenset({"ended"})
-
-    ended: Ends
-
-
 class Reminder(Section):
-    """What is asked, of which group, how long after the end, and after which ends (None: all of them)."""
+    """What is asked, of which group, how long after the end, and after which releases."""
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"tell", "blocks"})
 
     ask: str
     by: str = ""
     due_s: Duration = Field(default=WEEK_S, alias="due", gt=0)
-    when: AfterEnd | None = None
+    when: EndConditions = ()
+    unless: EndConditions = ()
 
     @field_validator("ask")
     @classmethod
@@ -43,10 +35,6 @@ class Reminder(Section):
         if not value.strip():
             raise wrong("this question is empty", "a person ticks what was asked", "Lessons written down?")
         return value
-
-    def follows(self, state: str) -> bool:
-        """Whether a release that ended so is followed by it."""
-        return self.when is None or state in self.when.ended
 
 
 def reminders(tree: Map, problems: Problems, *, whole: bool) -> dict[str, Reminder]:

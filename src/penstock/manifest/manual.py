@@ -14,7 +14,7 @@ from penstock.manifest.environment import Kinds
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.keys import Key, all_keys, matching
-from penstock.manifest.later import AfterEnd, Reminder
+from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
 from penstock.manifest.pages import WIDTH, Page, filled
 from penstock.manifest.prepare import Prepare
@@ -39,7 +39,6 @@ _MODELS = (
     Verdict,
     ErrorRules,
     Undecided,
-    AfterEnd,
 )
 _UNITS = {
     "duration": "ms, s, m, h, d, w: `90s`, `1h30m`",

@@ -62,7 +62,7 @@ def of_check(docstring: str) -> dict[str, Page]:
     found = {}
     for part in docstring.split("\n\n"):
         for item in re.split(r"^- ", part, flags=re.MULTILINE)[1:]:
-            head = re.match(r"((?:`[a-z0-9_.]+`(?:, | and |; )?)+): ", item)
+            head = re.match(r"((?:`[a-z0-9_.]+`(?:, | and | or |; )?)+): ", item)
             text = " ".join(item[head.end() :].split()) if head else ""
             for name in re.findall(r"`([a-z0-9_.]+)`", head[1]) if head else ():
                 found[name] = Page(name, text)

@@ -243,5 +243,5 @@ def _near_zone(text: str) -> str:
     known = {zone.casefold(): zone for zone in sorted(available_timezones()) if zone != "localtime"}
     cities = {name.rpartition("/")[2]: zone for name, zone in known.items()}
     asked = text.casefold().replace(" ", "_")
-    near = get_close_matches(asked, [*known, *cities], n=1, cutoff=0.6)
+    near = get_close_matches(asked, [*known, *cities], n=1, cutoff=0.7)
     return (known | cities)[near[0]] if near else "UTC, or Europe/Madrid"

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.core import data, recording
+from penstock.core.brought import Brought
+from penstock.core.condition import Change, holds
 from penstock.core.ending import Ending
 from penstock.core.masking import mask
 from penstock.core.plan import Plan
+from penstock.core.questions import change_of
 from penstock.core.reading import Reading
 from penstock.core.report import Report, tell
 from penstock.errors import PenstockError, StateError
@@ -90,11 +93,23 @@ def _remind(world: World, ending: Ending) -> None:
     row = world.row()
     if row["kind"] not in _FOLLOWED or ending.cause == "nothing_to_do":
         return
-    asked = world.environment.later.items()
-    due.remind(
-        world.store, world.release,
-        [(n, r.ask, r.by, row["ended_at"] + r.due_s) for n, r in asked if r.follows(ending.state)],
-    )  # fmt: skip
+    change = _change(world, ending)
+    asked = [(n, r) for n, r in world.environment.later.items() if holds(r.when, r.unless, change)[0]]
+    due.remind(world.store, world.release, [(n, r.ask, r.by, row["ended_at"] + r.due_s) for n, r in asked])
+
+
+def _change(world: World, ending: Ending) -> Change:
+    """What the release brought, and how it ended; what cannot be had is not known, and then people are reminded."""
+    row = world.row()
+    before = ((row["plan"] or {}).get("stable") or {}).get("commit")
+    try:
+        brought = world.brings(before, row["commit_id"])
+    except StateError:
+        raise
+    except PenstockError:
+        brought = Brought()
+    change = change_of(brought, row["options"].get("branch", ""), tuple(row["options"].get("labels", ())))
+    return replace(change, ended=ending.state)
 
 
 def _anchor(world: World) -> str:
