@@ -103,10 +103,16 @@ class Asking:
             self._remember(name, not_run(need), 0.0)
         if not (stops and self.blocked):
             for name in ready(lines, self.ended, self.running.values()):
+                self._say_begun(name)
                 self.running[pool.submit(self._run, name)] = name
         elif self.running:
             self._give_up("ended, because another check had failed")
         return bool(self.running)
+
+    def _say_begun(self, name: str) -> None:
+        key = f"check:{self.moment}:{name}:began"
+        text = f"{self.moment}: {name}"
+        self.world.tell(key, "check", text, name=name, moment=self.moment, state="running")
 
     def _collect(self) -> None:
         done, _ = wait(self.running, timeout=POLL_S, return_when=FIRST_COMPLETED)
