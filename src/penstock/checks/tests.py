@@ -70,7 +70,7 @@ class TestsCheck:
     twice in one suite of one report: of pytest and gotestsum always, of any other tool when the command ended with 0. In
     two reports, or two suites, they are two tests. What ran last time is compared in a remark, and decides nothing.
 
-    Bad:   tests: pytest -q || true                # passes, whatever fails
+    Bad:   tests: {sh: "pytest -q || true"}        # passes, whatever fails
     Good:  tests: {is: tests, run: pytest -q --junitxml=tests.xml, report: tests.xml, at_least: 200}
     """
 
