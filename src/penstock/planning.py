@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,20 +13,22 @@ from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
 from penstock.core.target import Change, Fence, Observed
 from penstock.errors import PenstockError
-from penstock.orders import branch_of, check_hotfix, environment_named
+from penstock.manifest.waivers import Waiver
+from penstock.orders import branch_of, check_branch, check_hotfix
 from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import releases, revisions
-from penstock.worlds import at_boot, manifest_at, target_of
+from penstock.worlds import at_boot, environment_named, manifest_at, target_of
 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A plan, and what the target says that its first step would do."""
+    """A plan, what the target says that its first step would do, and the waivers by line, whether they hold or not."""
 
     plan: Plan
     preview: tuple[str, ...]
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
 
 
 def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool,
@@ -45,7 +47,8 @@ def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, 
     forge = GitForge(repository)
     commit = forge.resolve(asked)
     manifest = manifest_at(forge, commit)
-    environment = environment_named(manifest, name)
+    environment = environment_named(manifest, name, desk.store)
+    check_branch(environment, branch_of(forge, asked), asked)
     check_hotfix(environment, hotfix)
     resolver = ReferenceSecrets(desk.state.root)
     values = resolver.resolve({n: str(r) for n, r in environment.secrets.items()}, name)
@@ -68,7 +71,7 @@ def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, 
             hotfix=hotfix, branch=branch_of(forge, asked), labels=tuple(labels),
         ),
     )  # fmt: skip
-    return Foreseen(plan, _preview(target, plan, observed))
+    return Foreseen(plan, _preview(target, plan, observed), environment.waivers)
 
 
 def _preview(target: Target, plan: Plan, observed: Observed) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from penstock.records import events, looks, releases
+from penstock.records import answers, checks, events, looks, releases
 from penstock.records.store import Store
 from penstock.render.picture import Seen
 from penstock.render.tell import ordered
@@ -13,6 +13,7 @@ from penstock.render.tell import ordered
 Row = dict[str, Any]
 
 BEGAN = 1_793_616_120.0  # 2026-11-02 10:42:00 UTC
+DIGEST = "5e1f" * 16
 CANDIDATE, STABLE = "9a1b2c3-5d6e7f", "1c22de0-5d6e7f"
 
 
@@ -23,6 +24,8 @@ class Paper:
         self.events: list[Row] = []
         self.looks: list[Row] = []
         self.orders: list[Row] = []
+        self.checks: list[Row] = []
+        self.answers: list[Row] = []
         self._early = may_leave_early
         self.stable = None if first else {"id": STABLE}
         self.row: Row = {
@@ -47,7 +50,7 @@ class Paper:
     def draw(self) -> Paper:
         """Built, planned, and checked."""
         self.build().tell(5.2, "build:done", "done", "built 8ad58de3dd29", digest="8ad58de3dd29")
-        self.row |= {"revision": CANDIDATE, "plan": self._plan()}
+        self.row |= {"revision": CANDIDATE, "plan": self.plan()}
         self.tell(5.3, "plan:1", "plan", "plan drawn: candidate placed, 5 %, 50 %, 100 %")
         return self.check(5.4, "revision", "tests", 9.0).check(14.4, "before", "configuration", 0.2)
 
@@ -56,6 +59,36 @@ class Paper:
         self.tell(at, f"{begun}:began", "check", f"{moment}: {name}", name=name, moment=moment, state="running")
         return self.tell(at + took, begun, "check", f"{moment}: {name} {state}: as expected", name=name, moment=moment,
                          state=state, seconds=took)  # fmt: skip
+
+    def line(self, at: float, moment: str, name: str, took: float, state: str, sentence: str, **facts: Any) -> Paper:
+        """A check whose row says more than its event does."""
+        row = {"release": 7, "moment": moment, "name": name, "state": state, "sentence": sentence, "seconds": took,
+               "at": BEGAN + at + took, "kind": name, "facts": facts}  # fmt: skip
+        self.checks.append(row)
+        return self.check(at, moment, name, took, state)
+
+    def ask(self, at: float) -> Paper:
+        """Three questions, of a hotfix; asked from then on."""
+        self.row["options"] = {"hotfix": "payments fail since noon"}
+        self.row["plan"] |= {"format": 2, "digest": DIGEST, "gates": GATES}
+        self.row["facts"] |= {"asked": {DIGEST: BEGAN + at}}
+        for one in GATES["asked"]:
+            self.tell(at, f"ask:{one['line']}:{DIGEST}", "ask", f"{one['line']}: {one['question']}", line=one["line"],
+                      digest=DIGEST, by=list(one["by"]), at_least=one["at_least"], signed=one["signed"])  # fmt: skip
+        return self
+
+    def say(self, at: float, line: str, verb: str, person: str, reason: str = "", digest: str = "") -> Paper:
+        """Somebody answers; to another plan, if a digest is given."""
+        about = digest or (self.row["commit_id"] if line == "told" else DIGEST)
+        self.answers.append({
+            "id": len(self.answers) + 1, "release": 7, "line": line, "verb": verb, "person": person, "uid": 1, "host": "here",
+            "reason": reason, "at": BEGAN + at, "digest": about, "until": None, "signed": "x" if line == "approval" else "",
+        })  # fmt: skip
+        return self
+
+    def wait(self, at: float, waiting: str) -> Paper:
+        self.row |= {"state": "awaiting", "waiting": waiting}
+        return self.tell(at, f"awaiting:{at}", "wait", f"waiting {waiting}")
 
     def shift(self, at: float, rung: int, took: float) -> Paper:
         self.row |= {"state": "rolling_out"}
@@ -114,14 +147,22 @@ class Paper:
         releases.update(store, 7, **{n: v for n, v in self.row.items() if n not in fixed}, **json_columns)
         for event in self.events:
             events.tell(store, event["at"], 7, event["key"], event["kind"], event["text"], event["data"])
+        for row in self.checks:
+            told = {name: row[name] for name in ("kind", "state", "sentence", "seconds", "facts")}
+            checks.keep(store, row["at"], 7, row["moment"], row["name"], **told)
+        for said in self.answers[len(answers.of(store, 7)) :]:
+            told = {name: said[name] for name in ("reason", "digest", "until", "signed")}
+            answers.give(store, said["at"], 7, said["line"], said["verb"], said, **told)
         for look in self.looks:
             looks.add(store, 7, {name: value for name, value in look.items() if name != "release"})
         return self
 
     def seen(self, at: float) -> Seen:
-        return Seen(self.row, [ordered(self.row), *self.events], self.looks, self.orders, BEGAN + at)
+        told = [ordered(self.row), *self.events]
+        return Seen(self.row, told, self.looks, self.orders, BEGAN + at, self.checks, self.answers)
 
-    def _plan(self) -> Row:
+    def plan(self) -> Row:
+        """The plan, as the row has it."""
         names = (("candidate placed", 0, 0.0), ("5 %", 50, 60.0), ("50 %", 500, 120.0), ("100 %", 1000, 0.0))
         rungs = [
             {"name": n, "weight_permille": w, "duration_s": d, "may_leave_early": self._early, "judged": d > 0}
@@ -133,6 +174,74 @@ class Paper:
             "checks": {"revision": ["tests"], "before": ["configuration"], "candidate": ["products"], "promoted": ["health"]},
             "bounds": {"undecided_hold_s": 7200.0, "rollback_within_s": 300.0, "bake_s": 3600.0},
         }  # fmt: skip
+
+
+def asked(line: str, question: str, by: dict[str, list[str]], **more: Any) -> Row:
+    """A question, as a plan has it."""
+    return {"line": line, "question": question, "at_least": 1, "by": by, "within_s": 28800.0, "good_for_s": 0.0,
+            "remind_s": 0.0, "escalate_s": 0.0, "escalate_to": {}, "authors_count": False, "signed": False,
+            "of_plan": True, **more}  # fmt: skip
+
+
+GATES: Row = {
+    "asked": [
+        asked("told", "Stakeholders told?", {"managers": ["bo", "chris"]}, of_plan=False, authors_count=True),
+        asked("hotfix", "Let this hotfix through to production, without: windows?", {"on-call": ["dee"]}),
+        asked("approval", "Release it to production?", {"managers": ["bo", "chris"], "security": ["eve"]}, at_least=2,
+              signed=True),
+    ],
+    "after": {"staging": 3600.0}, "authors": ["ana"], "left_out": [["load", "no path of src/** has changed"]],
+    "hotfix": "payments fail since noon", "skips": ["windows"], "windows": False, "freezes": True,
+}  # fmt: skip
+
+
+def checking() -> Seen:
+    """Lines side by side: some ended, three run at once, the rest is to come."""
+    paper = Paper().build().tell(5.2, "build:done", "done", "built 8ad58de3dd29", digest="8ad58de3dd29")
+    names = ["lint", "types", "tests", "licences", "leaks", "coverage", "vulnerabilities"]
+    paper.row |= {"revision": CANDIDATE, "plan": paper.plan()}
+    paper.row["plan"]["checks"]["revision"] = names
+    paper.tell(5.3, "plan:1", "plan", "plan drawn: candidate placed, 5 %, 50 %, 100 %")
+    paper.check(5.4, "revision", "lint", 3.0).check(5.4, "revision", "licences", 4.0)
+    for name in ("types", "tests", "leaks"):
+        paper.tell(9.5, f"check:revision:{name}:began", "check", f"revision: {name}", name=name, moment="revision",
+                   state="running")  # fmt: skip
+    return paper.seen(31)
+
+
+def awaiting() -> Paper:
+    """A hotfix waits for people, for its time in staging, and for a freeze to end; two lines were waived, one was late."""
+    paper = Paper().build().tell(5.2, "build:done", "done", "built 8ad58de3dd29", digest="8ad58de3dd29")
+    paper.row |= {"revision": CANDIDATE, "plan": paper.plan()}
+    revision = ["lint", "types", "unit", "licences", "vulnerabilities", "coverage", "leaks"]
+    before = ["integration", "configuration", "headroom", "reachable", "reviews"]
+    paper.row["plan"]["checks"] |= {"revision": revision, "before": before}
+    paper.tell(5.3, "plan:1", "plan", "plan drawn: candidate placed, 5 %, 50 %, 100 %")
+    waiver = {"owner": "eve", "reason": "upstream", "until": "2026-12-31"}
+    under = "failed, waived by eve until 2026-12-31 (upstream): "
+    paper.line(5.4, "revision", "lint", 3, "passed", "good").line(5.4, "revision", "types", 9, "passed", "good")
+    paper.line(5.4, "revision", "unit", 0, "passed", "as 2 h ago in release 5: 1,204 tests passed", again=5)
+    paper.line(5.4, "revision", "licences", 1, "waived", f"{under}GPL in pay", waived=waiver)
+    paper.line(5.4, "revision", "vulnerabilities", 7, "waived", f"{under}2 holes", waived=waiver)
+    paper.line(5.4, "revision", "coverage", 2, "failed", "71 % are covered", blocks=False)
+    paper.line(14.5, "before", "integration", 362, "passed", "88 tests passed", pace="tests", pace_s=300.0, late_s=62.0)
+    for name in ("configuration", "headroom", "reachable", "reviews"):
+        paper.line(14.5, "before", name, 0.3, "passed", "good")
+    paper.check(5.4, "revision", "leaks", 1.2)
+    waiting = (
+        "for one of each: security to answer `approval` (bo said yes); for its time in staging to pass (Mon 2026-11-02"
+        " 11:30 UTC); for the freeze by max to end: quarter end"
+    )
+    paper.ask(377).say(400, "approval", "approve", "mallory").say(410, "told", "confirm", "chris", "by mail")
+    paper.say(420, "hotfix", "approve", "dee", "I watch it").say(430, "approval", "approve", "bo")
+    paper.tell(401, "void:approval:1", "ask", "approval: mallory: not one of managers, security")
+    return paper.wait(431, waiting)
+
+
+def rejected() -> Seen:
+    """One of those who were asked said no."""
+    paper = awaiting().say(500, "approval", "reject", "eve", "not before the audit")
+    return paper.end(501, "blocked", "`approval`: eve rejected it: not before the audit", "rejected").seen(800)
 
 
 def in_line() -> Seen:
@@ -215,6 +324,9 @@ def cases() -> dict[str, Seen]:
     return {
         "ordered": Paper().seen(1),
         "building": Paper().build().seen(4),
+        "checking": checking(),
+        "awaiting": awaiting().seen(700),
+        "rejected": rejected(),
         "in-line": in_line(),
         "canary": canary().seen(53),
         "held": held(),

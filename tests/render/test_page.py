@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.core.report import tell
+from penstock.core.report import Known, tell
 from penstock.render.page import page
+from tests.render.careful import careful
 from tests.render.test_report import rolled_back
 
 CHROMIUM = shutil.which("chromium")
@@ -26,12 +28,23 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+def at(folder: Path, known: Known) -> str:
+    path = folder / "report.html"
+    path.write_text(page(tell(known)))
+    return path.as_uri()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page")
-    path = folder / "report.html"
-    path.write_text(page(tell(rolled_back(folder))))
-    return path.as_uri()
+    return at(folder, rolled_back(folder))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A hotfix with people, twelve lines, waivers and findings."""
+    folder = tmp_path_factory.mktemp("page")
+    return at(folder, careful(folder))
 
 
 def opened(browser: Any, uri: str, width: int, scheme: str = "light", **options: Any) -> Any:
@@ -43,19 +56,28 @@ def opened(browser: Any, uri: str, width: int, scheme: str = "light", **options:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 820, 1400])
-def test_nobody_is_left_out(browser: Any, written: str, width: int, scheme: str) -> None:
+def test_nobody_is_left_out(browser: Any, written: str, full: str, width: int, scheme: str) -> None:
     """No finding of axe-core, at three widths, in light and dark."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(opened(browser, written, width, scheme, bypass_csp=True))
-    assert [] == [(v["impact"], v["id"]) for v in found.response["violations"]]
+    for uri in (written, full):
+        found = Axe().run(opened(browser, uri, width, scheme, bypass_csp=True))
+        assert [] == [(v["impact"], v["id"]) for v in found.response["violations"]]
 
 
 @pytest.mark.parametrize("width", [390, 820, 1400])
-def test_nothing_sticks_out(browser: Any, written: str, width: int) -> None:
+def test_nothing_sticks_out(browser: Any, written: str, full: str, width: int) -> None:
     """The page itself never scrolls sideways."""
-    found = opened(browser, written, width)
-    assert width >= found.evaluate("document.documentElement.scrollWidth")
+    for uri in (written, full):
+        assert width >= opened(browser, uri, width).evaluate("document.documentElement.scrollWidth")
+
+
+def test_the_checklist_leads_to_its_evidence(browser: Any, full: str) -> None:
+    """Every link is one within the page, and there is something at its end."""
+    found = opened(browser, full, 1400)
+    ends = [link.get_attribute("href") for link in found.locator("a").all()]
+    assert 12 == len(ends)
+    assert [1] * 12 == [found.locator(end).count() for end in ends]
 
 
 def test_it_says_all_without_javascript(browser: Any, written: str) -> None:

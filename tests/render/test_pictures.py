@@ -16,12 +16,14 @@ from penstock import api
 from penstock.cli.view import seen_of
 from penstock.records import events, releases
 from penstock.render.cells import width
+from penstock.render.checklist import items
+from penstock.render.checklist_item import MARKS, folded
 from penstock.render.live import screen
 from penstock.render.picture import STYLES, Screen, Seen, text_of
 from penstock.render.tell import ordered
 from penstock.state import State
 from penstock.testing.simulation import Simulation, environment
-from tests.render.paper import BEGAN, Paper, canary, cases
+from tests.render.paper import BEGAN, Paper, awaiting, canary, cases
 
 GOLDEN = Path(__file__).parent / "pictures"
 SCREENS = {
@@ -119,7 +121,9 @@ def test_a_newcomer_reads_what_the_evidence_needs() -> None:
     assert "penstock promote" in held
 
 
-@pytest.mark.parametrize("case", ["ordered", "building", "in-line", "held", "source-down", "undecided", "going-back"])
+@pytest.mark.parametrize(
+    "case", ["ordered", "building", "checking", "awaiting", "in-line", "held", "source-down", "undecided", "going-back"]
+)
 def test_what_is_under_way_says_what_it_waits_for(case: str) -> None:
     """No release that is under way leaves a viewer guessing, even on a small terminal."""
     assert any(text.startswith("waits for  ") for text in picture(CASES[case], Screen(80, 24)))
@@ -170,3 +174,91 @@ def test_whom_to_reach_stands_where_a_person_is_needed(case: str, shown: bool) -
     plan = {**seen.plan, "contacts": ["on-call: pagerduty:PABC123"]}
     told = "\n".join(picture(replace(seen, row={**seen.row, "plan": plan}), Screen(120, 40)))
     assert shown == ("on-call: pagerduty:PABC123" in told)
+
+
+def test_whoever_is_waited_for_reads_what_to_type() -> None:
+    """Each of several waits has a line of its own, since and until when, and the command that ends it."""
+    drawn = picture(CASES["awaiting"], Screen(80, 24))
+    waits = [text for text in drawn if text.startswith("waits for  ")]
+    assert ["one of each: security", "its time in staging", "the freeze by max"] == [
+        next(words for words in ("one of each: security", "its time in staging", "the freeze by max") if words in text)
+        for text in waits
+    ]
+    assert ["penstock approve 7 --line approval --sign KEY --as NAME", "penstock thaw"] == [
+        text.removeprefix("type").strip() for text in drawn if text.startswith("type")
+    ]
+    assert any("for 5 min; until 18:48:17, then it is blocked" in text for text in drawn)
+    assert any("waits for people" in text for text in drawn[:1])
+
+
+def test_a_question_that_one_may_answer_here_is_answered_in_three_words() -> None:
+    """What needs no signature is typed without one: approve, or confirm."""
+    seen = awaiting().wait(500, "for managers to answer `told`; for on-call to answer `hotfix`").seen(600)
+    drawn = picture(replace(seen, answers=[]), Screen(80, 24))
+    assert ["penstock confirm 7", "penstock approve 7"] == [
+        text.removeprefix("type").strip() for text in drawn if text.startswith("type")
+    ]
+
+
+def test_a_day_is_named_where_it_is_not_today() -> None:
+    """A wait that ends on another day says on which."""
+    seen = awaiting().seen(700)
+    asked = [{**one, "within_s": 3 * 86400.0} for one in seen.plan["gates"]["asked"]]
+    plan = {**seen.plan, "gates": {**seen.plan["gates"], "asked": asked}}
+    drawn = "\n".join(picture(replace(seen, row={**seen.row, "plan": plan}), Screen(80, 24)))
+    assert "until Thu 2026-11-05 10:48, then it is blocked" in drawn
+
+
+def test_a_reason_with_our_words_in_it_is_one_wait() -> None:
+    """Whoever freezes may write what he likes: it does not become a wait of its own."""
+    waiting = "for the freeze by max to end: wait; for me; it opens; never"
+    drawn = picture(awaiting().wait(500, waiting).seen(600), Screen(120, 40))
+    assert 1 == sum("waits for  " in text for text in drawn)
+
+
+@pytest.mark.parametrize("case", ["awaiting", "rejected"])
+@pytest.mark.parametrize("on", SCREENS)
+def test_a_hotfix_is_marked_in_every_picture(case: str, on: str) -> None:
+    """In the first line, at every size; who let it through, and without what, below it."""
+    drawn = picture(CASES[case], SCREENS[on])
+    assert drawn[0].endswith("HOTFIX")
+    assert "let through by dee" in drawn[2]
+    assert "without windows" in drawn[2]
+    assert not any("HOTFIX" in text for text in picture(CASES["released"], SCREENS[on]))
+
+
+def test_each_line_that_runs_has_its_own_line_while_there_is_room() -> None:
+    """Side by side: as many marks as checks run, and all of them are what is waited for."""
+    drawn = picture(CASES["checking"], Screen(80, 24))
+    assert 3 == sum(text.startswith(" ▸ ") for text in drawn)
+    assert "waits for  the checks `types`, `tests`, `leaks` to end" in drawn
+
+
+def test_where_no_beginning_was_told_the_moment_is_waited_for() -> None:
+    """Without a word of what runs, it is said how many have ended."""
+    seen = CASES["checking"]
+    silent = [event for event in seen.events if not event["key"].endswith(":began") or "build" in event["key"]]
+    drawn = picture(replace(seen, events=silent), Screen(80, 24))
+    assert "waits for  the checks on the commit to end: 2 of 7 have" in drawn
+
+
+def test_what_does_not_block_is_not_marked_as_what_does() -> None:
+    """A waived line and one that blocks nothing have marks of their own; one that stopped the release keeps its cross."""
+    seen = CASES["awaiting"]
+    states = {item.name: item.state for item in items(seen)}
+    assert ["waived", "waived", "noted", "done"] == [
+        states[name] for name in ("licences", "vulnerabilities", "coverage", "integration")
+    ]
+    blocks = [{**row, "facts": {**row["facts"], "blocks": True}} for row in seen.checks]
+    assert "bad" == {item.name: item.state for item in items(replace(seen, checks=blocks))}["coverage"]
+    assert len(MARKS) == len({rich for rich, _, _ in MARKS.values()}) == len({plain for _, plain, _ in MARKS.values()})
+
+
+def test_folding_loses_no_line_that_is_under_way() -> None:
+    """However small: what runs, was waived or went wrong is named, as long as there are lines for the kinds of them."""
+    found = items(CASES["awaiting"])
+    for room in (6, 8, 12, 20):
+        shown = " ".join(item.name for item in folded(found, room, " · "))
+        assert len(folded(found, room, " · ")) <= room
+        for name in ("licences", "coverage", "approval", "frozen"):
+            assert name in shown, (room, name)

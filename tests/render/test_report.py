@@ -25,6 +25,7 @@ from penstock.render.compare import compare
 from penstock.render.page import page
 from penstock.render.report import markdown
 from penstock.testing.simulation import Simulation, environment
+from tests.render.careful import careful
 
 GOLDEN = Path(__file__).parent / "golden"
 WHO = {"uid": 7, "person": "ana", "host": "here"}
@@ -77,7 +78,7 @@ def stable_words(text: str) -> str:
     return re.sub(r"`DIGEST` \| [\d,]+ \|", "`DIGEST` | SIZE |", text)
 
 
-@pytest.mark.parametrize("make", [rolled_back, released, followed], ids=lambda make: str(make.__name__))
+@pytest.mark.parametrize("make", [rolled_back, released, followed, careful], ids=lambda make: str(make.__name__))
 def test_the_words_are_as_written_down(tmp_path: Path, make: object) -> None:
     """The Markdown of a known release is the golden file; PENSTOCK_GOLDEN=write makes it anew."""
     text = stable_words(markdown(tell(make(tmp_path))))  # type: ignore[operator]
@@ -161,7 +162,7 @@ def test_words_from_outside_stay_words(tmp_path: Path) -> None:
     assert 1 == page(report).count("</main>")
     for line in markdown(report).splitlines():
         if line.startswith("| candidate"):
-            assert 6 == len(re.findall(r"(?<!\\)\|", line)), line
+            assert 7 == len(re.findall(r"(?<!\\)\|", line)), line
 
 
 def test_data_is_the_report(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ STYLES = {"released": "good", "baking": "good", "rolled_back": "bad", "stuck": "
 HEADER = ["", "ORDERED", "ENVIRONMENT", "REVISION", "BY", "TOOK", "OUTCOME"]
 COLUMNS = (
     "number, service, environment, kind, asked, commit_id, revision, state, cause, sentence, waiting, person, "
-    "asked_at, started_at, changed_at, promoted_at, ended_at"
+    "asked_at, started_at, changed_at, promoted_at, ended_at, json_extract(options, '$.hotfix') AS hotfix"
 )
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -84,7 +84,7 @@ def _found(
 
 def _drawn(row: Row, digits: int) -> list[Span]:
     ended = row["ended_at"] or (row["changed_at"] if row["state"] == "baking" else None)
-    kind = "" if row["kind"] == "release" else f"{row['kind']}, "
+    kind = "HOTFIX, " if row["hotfix"] else "" if row["kind"] == "release" else f"{row['kind']}, "
     state = kind + row["state"].replace("_", " ") + (f" ({row['cause'].replace('_', ' ')})" if row["cause"] else "")
     why = row["sentence"] or row["waiting"]
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import click
 
@@ -16,16 +17,27 @@ from penstock.cli.place import repository
 @click.option("--to", "environment", required=True, shell_complete=environments, help="The environment.")
 @click.option("--again", is_flag=True, help="As with `release --again`.")
 @click.option("--older", is_flag=True, help="As with `release --older`.")
+@click.option("--hotfix", metavar="REASON", default="", help="As with `release --hotfix`.")
+@click.option("--label", "labels", multiple=True, help="As with `release --label`.")
 @click.option("--json", "as_json", is_flag=True, help="The plan as data.")
-def command(revision: str, environment: str, again: bool, older: bool, as_json: bool) -> None:
+def command(
+    revision: str, environment: str, again: bool, older: bool, hotfix: str, labels: tuple[str, ...], as_json: bool
+) -> None:
     """Show what releasing REVISION (HEAD if left out) would do, stage by stage, and why. Changes nothing."""
+    from penstock.core import data
     from penstock.core.plan import as_data
     from penstock.planning import draw_for
-    from penstock.render.plan import text
+    from penstock.render.plan import text, waivers
 
-    seen = draw_for(api.open_desk(), repository(), revision, environment, again=again, older=older)
-    click.echo(
-        json.dumps({**as_data(seen.plan), "preview": seen.preview}, indent=1, ensure_ascii=False)
-        if as_json
-        else text(seen.plan, seen.preview)
+    seen = draw_for(
+        api.open_desk(), repository(), revision, environment, again=again, older=older, hotfix=hotfix, labels=labels
     )
+    today = datetime.now(UTC).date()
+    if as_json:
+        debts = {
+            name: {**data.dump(one), "holds": today.isoformat() <= one.until} for name, one in seen.waivers.items()
+        }
+        told = {**as_data(seen.plan), "preview": seen.preview, "waivers": debts}
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        return
+    click.echo(text(seen.plan, seen.preview, waivers(seen.waivers, today)))

@@ -9,6 +9,7 @@ import click
 from penstock import api
 from penstock.cli.completion import releases, services
 from penstock.cli.place import service_here
+from penstock.records import answers
 
 
 @click.command("show")
@@ -21,6 +22,8 @@ def command(number: int | None, service: str | None, as_json: bool) -> None:
 
     desk = api.open_desk()
     number = number or api.latest(desk, service_here(desk, service))
-    click.echo(
-        json.dumps(api.show(desk, number), ensure_ascii=False) if as_json else markdown(api.report(desk, number))
-    )
+    if as_json:
+        whole = {**api.show(desk, number), "answers": answers.of(desk.store, number)}
+        click.echo(json.dumps(whole, ensure_ascii=False))
+        return
+    click.echo(markdown(api.report(desk, number)))

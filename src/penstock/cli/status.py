@@ -12,14 +12,17 @@ import click
 from penstock import api
 from penstock.cli.completion import services
 from penstock.cli.view import say, terminal_width
-from penstock.records import orders
+from penstock.core.report_people import questions_of
+from penstock.core.report_words import command as answer_with
+from penstock.records import answers, events, freezes, orders, releases
 from penstock.records.store import Row
-from penstock.render.checklist import age
+from penstock.render.checklist_item import age
 from penstock.render.columns import columns
 from penstock.render.picture import Line, Screen, Span, fitted, line
 
 HEADER = ["ENVIRONMENT", "RUNS", "SINCE", "", "UNDER WAY"]
-_STATES = {"rolling_out": "is rolling out", "waiting": "waits", "planned": "is getting ready", "baking": "is watched"}
+_STATES = {"rolling_out": "is rolling out", "waiting": "waits", "planned": "is getting ready", "baking": "is watched",
+           "awaiting": "waits"}  # fmt: skip
 _STYLES = {"released": "good", "rolled_back": "bad", "stuck": "bad", "blocked": "bad"}
 
 
@@ -31,8 +34,10 @@ def command(service: str | None, as_json: bool) -> None:
     desk = api.open_desk()
     found = api.status(desk, service)
     if as_json:
-        for row in (row for env in found for row in env["running"]):
-            row["held_by"] = held_by(desk, row)
+        for env in found:
+            env |= {"frozen": frozen(desk, env), "hotfix": in_haste(desk, env)}
+            for row in env["running"]:
+                row |= {"held_by": held_by(desk, row), "hotfix": row["options"].get("hotfix"), "asks": asks(desk, row)}
         click.echo(json.dumps(found, ensure_ascii=False, default=str))
         return
     if not found:
@@ -51,7 +56,8 @@ def _row(desk: api.Desk, env: dict[str, Any], now: float) -> list[Span]:
     runs = bool(env["stable"])
     since = age(max(0.0, now - env["since"])) if runs and env["since"] else "–"
     good = (("good", "good") if env["good"] else ("not yet good", "now")) if runs else ("", "")
-    return [(env["environment"], ""), (env["stable"] or "nothing", "" if runs else "dim"), (since, ""), good,
+    name = f"{env['stable']} HOTFIX" if in_haste(desk, env) else env["stable"] or "nothing"
+    return [(env["environment"], ""), (name, "" if runs else "dim"), (since, ""), good,
             _under_way(desk, env)]  # fmt: skip
 
 
@@ -69,6 +75,9 @@ def _under_way(desk: api.Desk, env: dict[str, Any]) -> Span:
 
 def _doing(desk: api.Desk, row: Row) -> str:
     holder = held_by(desk, row)
+    if row["state"] == "awaiting" and not holder:
+        whom = ", ".join(dict.fromkeys(one["of"] for one in asks(desk, row)))
+        return f"waits for {whom}" if whom else "waits for its time"
     state = f"is held by {holder}" if holder else _STATES.get(row["state"], str(row["state"]))
     weight = row["facts"].get("weight_permille")
     if weight is None or row["state"] != "rolling_out":
@@ -78,17 +87,50 @@ def _doing(desk: api.Desk, row: Row) -> str:
 
 def _details(desk: api.Desk, env: dict[str, Any]) -> list[Line]:
     """What every release under way waits for; and why the last one ended as it did, if it did not end well."""
-    made = []
+    made = _freeze(frozen(desk, env))
     for number, row in enumerate(env["running"]):
         doing = [] if number == 0 else [_doing(desk, row)]
+        doing += [f"HOTFIX ({row['options']['hotfix']})"] if row["options"].get("hotfix") else []
         said = ": ".join([*doing, *([row["waiting"]] if row["waiting"] else [])])
         made.append(line((f"  release {row['number']}: {said or 'goes on'}", "now"),
                          (f"  (penstock watch {row['number']})", "dim")))  # fmt: skip
+        made += [line((f"    {one['command']}", "strong"), (f"  {one['question']}", "dim")) for one in asks(desk, row)]
     last = env["last"]
     if last and not env["running"] and last["state"] in ("rolled_back", "stuck", "blocked"):
         made.append(line((f"  release {last['number']}: {last['sentence']}", "dim"),
                          (f"  (penstock show {last['number']})", "dim")))  # fmt: skip
     return made
+
+
+def in_haste(desk: api.Desk, env: Row) -> str:
+    """The reason of the hotfix that serves; empty where what serves is none."""
+    serves = releases.serving(desk.store, env["service"], env["environment"]) if env["stable"] else None
+    return str(serves["options"].get("hotfix") or "") if serves else ""
+
+
+def frozen(desk: api.Desk, env: Row) -> Row | None:
+    """The freeze that holds an environment now."""
+    return freezes.in_force(desk.store, env["service"], env["environment"], time.time())
+
+
+def _freeze(found: Row | None) -> list[Line]:
+    if found is None:
+        return []
+    until = time.strftime(" until %Y-%m-%d %H:%M", time.localtime(found["until_at"])) if found["until_at"] else ""
+    said = f"  frozen by {found['person']}{until}: {found['reason']}"
+    return [line((said, "bad"), (f"  (penstock thaw {found['id']})", "dim"))]
+
+
+def asks(desk: api.Desk, row: Row) -> list[dict[str, str]]:
+    """What a release that waits for people asks now, of whom, and what to type."""
+    if row["state"] != "awaiting":
+        return []
+    given = answers.about(desk.store, row["service"], row["commit_id"])
+    told = questions_of(row, given, events.after(desk.store, row["number"]), time.time())
+    return [
+        {"line": one.line, "question": one.question, "of": one.lacking, "command": answer_with(row["number"], one).strip("`")}
+        for one in told if one.state in ("waiting", "unanswered")
+    ]  # fmt: skip
 
 
 def held_by(desk: api.Desk, row: Row) -> str:

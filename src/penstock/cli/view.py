@@ -19,7 +19,7 @@ import click
 from penstock import api, waking
 from penstock.core.ending import EXIT_CODES, NOT_OVER
 from penstock.errors import NeedsPerson, UsageError
-from penstock.records import events, orders, releases
+from penstock.records import answers, checks, events, orders, releases
 from penstock.records.store import Row
 from penstock.render import actions, tell
 from penstock.render.cells import in_ascii
@@ -73,7 +73,8 @@ def happenings(desk: api.Desk, number: int) -> Iterator[tuple[Row, list[Row]]]:
     """
     row, last, version = _row(desk, number), 0, None
     new = [tell.ordered(row)]
-    woken = lived = time.monotonic()
+    woken = lived = heard = time.monotonic()
+    is_told = False
     while True:
         written = (desk.store.row("PRAGMA data_version") or {}).get("data_version")
         pause = time.monotonic() - woken
@@ -82,7 +83,10 @@ def happenings(desk: api.Desk, number: int) -> Iterator[tuple[Row, list[Row]]]:
             new += events.after(desk.store, number, last)
             last = new[-1]["id"] if new else last
         yield row, new
-        if is_over(row) and not new:
+        heard = time.monotonic() if new else heard
+        is_told = is_told or any(event["kind"] == "end" for event in new)
+        # That it is over is told a moment after it is so; of some that ended long ago it never was.
+        if is_over(row) and not new and (is_told or time.monotonic() - heard > WAKE_S):
             return
         lived = time.monotonic() if new else lived
         new = []
@@ -99,7 +103,10 @@ def seen_of(desk: api.Desk, row: Row, told: list[Row]) -> Seen:
     looks = desk.store.rows(
         "SELECT * FROM looks WHERE release = ? AND at > ? ORDER BY at", number, (newest.get("at") or 0.0) - LOOKS_S
     )
-    return Seen(row, told, looks, orders.standing(desk.store, row), float(int(time.time())))
+    return Seen(
+        row, told, looks, orders.standing(desk.store, row), float(int(time.time())), checks.of(desk.store, number),
+        answers.about(desk.store, row["service"], row["commit_id"]),
+    )  # fmt: skip
 
 
 def wants_colour(out: TextIO) -> bool:

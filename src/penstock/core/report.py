@@ -10,28 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core.reading import Reading
+from penstock.core.report_checks import CheckLine, LeftOut, Took, check_lines, left_out, took
+from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
 from penstock.core.report_series import Mark, Series, series_of
+from penstock.core.report_times import Wait, Waited, deployment_s, waited, waits
+from penstock.core.report_words import headline, next_actions
 
 Row = Mapping[str, Any]
 FORMAT = 1
 
-HEADLINES = {
-    "released": "was released to {where}",
-    "baking": "was released to {where} and is still being watched",
-    "blocked": "was not released to {where}: it was blocked before anything was changed",
-    "aborted": "was not released to {where}: somebody stopped it before anything was changed",
-    "rolled_back": "was rolled back in {where}",
-    "superseded": "gave way to a newer release in {where}",
-    "stuck": "needs a person in {where}",
-    "drilled": "rehearsed its rollback in {where}",
-}
-_HARMLESS = ("passed", "skipped", "waived")
 _WENT_BACK = ("rolled_back", "superseded", "stuck")
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the records hold of a release: plain rows, and its readings."""
+    """What the records hold of a release: plain rows, and its readings. `answers` are those to any release of its commit."""
 
     row: Row
     events: Sequence[Row] = ()
@@ -42,6 +35,7 @@ class Known:
     readings: Sequence[Reading] = ()
     now: float = 0.0
     due: Sequence[Row] = ()
+    answers: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +116,7 @@ class Report:
     actions: tuple[Note, ...]
     monitoring: str
     notes: tuple[Note, ...]
-    checks: tuple[Row, ...]
+    checks: tuple[CheckLine, ...]
     timeline: tuple[Row, ...]
     commits: tuple[Row, ...]
     configuration: tuple[Change, ...]
@@ -135,62 +129,52 @@ class Report:
     contacts: tuple[str, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
     awaits: str = ""
+    checks_took: Took | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    questions: tuple[Question, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    waited: Waited = field(default_factory=Waited)
+    hotfix: Hotfix | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """What people said to a release, and whether it is a hotfix."""
+
+    questions: tuple[Question, ...]
+    hotfix: Hotfix | None
 
 
 def tell(known: Known) -> Report:
     """The report of a release, as far as it has come."""
     row, facts, plan = known.row, known.row["facts"], known.row["plan"] or {}
     ended = row["ended_at"] or (row["changed_at"] if row["state"] == "baking" else None)
-    duration_s = max(0.0, (ended or known.now) - row["asked_at"])
-    waiting_s = min(duration_s, _waiting_s(known, ended or known.now))
-    arms = _arms(row)
+    until = ended or known.now
+    duration_s = max(0.0, until - row["asked_at"])
+    idle = waited(facts, known.events, until)
+    waiting_s = min(duration_s, idle.seconds)
+    arms, checks, people = _arms(row), check_lines(known.checks, known.events), _people(known)
     return Report(
         row["number"], row["service"], row["environment"], row["revision"] or row["commit_id"][:12], row["commit_id"],
-        row["kind"], row["state"], row["cause"], _headline(row), row["sentence"],
+        row["kind"], row["state"], row["cause"], headline(row, people.hotfix), row["sentence"],
         f"{row['person']} (uid {row['uid']}) on {row['host']}", row["asked_at"], row["ended_at"], duration_s,
-        duration_s - waiting_s, waiting_s, _deployment_s(known), facts.get("back_s"), row["state"] == "rolled_back",
-        plan.get("strategy", ""), (plan.get("stable") or {}).get("id", ""), _components(plan), arms, _harmed(row, arms),
-        _issues(known), _well(known, arms), _noted(known, "lesson"), _actions(known), _monitoring(row, plan),
-        tuple(_note(n) for n in known.notes), tuple(known.checks), _timeline(known),
+        duration_s - waiting_s, waiting_s, deployment_s(known.events), facts.get("back_s"),
+        row["state"] == "rolled_back", plan.get("strategy", ""), (plan.get("stable") or {}).get("id", ""),
+        _components(plan), arms, _harmed(row, arms), _issues(known, checks), _well(known, arms, checks),
+        (*_late(checks), *_noted(known, "lesson")), _actions(known, people, checks), _monitoring(row, plan),
+        tuple(_note(n) for n in known.notes), checks, _timeline(known),
         tuple(facts.get("commits", ())), _changes(plan), tuple(e for e in known.evidence if e["name"] != "report"),
         _how_back(row, plan), plan.get("way_back", "") if row["state"] in ("released", "baking") else "",
         facts.get("head", {}), _series(known), contacts=tuple(plan.get("contacts", ())),
         follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
+        checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
+        waits=waits(known.events, until), waited=idle, hotfix=people.hotfix,
     )  # fmt: skip
 
 
-def _headline(row: Row) -> str:
-    """The outcome in one sentence that a manager understands."""
-    what = f"{row['service']} {row['revision'] or row['commit_id'][:12]}"
-    if row["cause"] == "nothing_to_do":
-        return f"{what} runs in {row['environment']} already; nothing was done."
-    if row["kind"] == "rollback" and row["state"] in ("released", "baking"):
-        return f"{row['environment']} went back to {what}."
-    told = HEADLINES.get(row["state"], "is under way to {where}").format(where=row["environment"])
-    reason = {"verdict": "it failed more requests than what ran before", "check": "a check failed",
-              "health": "it was not healthy", "crash_loop": "it kept crashing", "person": "somebody stopped it",
-              "start": "it did not start in time"}.get(row["cause"], "")  # fmt: skip
-    return f"{what} {told}{': ' + reason if reason and row['state'] == 'rolled_back' else ''}."
-
-
-def _waiting_s(known: Known, until: float) -> float:
-    """In line, and held by a person: time in which nothing could be done."""
-    total = float(known.row["facts"].get("in_line_s", 0.0))
-    began: float | None = None
-    for event in known.events:
-        held = event["kind"] == "wait" and "asked to hold" in event["text"]
-        if held and began is None:
-            began = event["at"]
-        elif began is not None and event["kind"] in ("move", "back", "end"):
-            total, began = total + event["at"] - began, None
-    return total + (until - began if began is not None else 0.0)
-
-
-def _deployment_s(known: Known) -> float | None:
-    """From the first thing that was placed until the candidate served all, or nothing of it did."""
-    began = next((e["at"] for e in known.events if e["key"] == "shift:0"), None)
-    done = next((e["at"] for e in known.events if e["key"] in ("promoted", "back:done")), None)
-    return max(0.0, done - began) if began is not None and done is not None else None
+def _people(known: Known) -> People:
+    questions = questions_of(known.row, known.answers, known.events, known.now)
+    return People(questions, hotfix_of(known.row, questions))
 
 
 def _components(plan: Row) -> tuple[str, ...]:
@@ -224,25 +208,34 @@ def _harmed(row: Row, arms: Iterable[Arm]) -> int | None:
     return sum(arm.errors for arm in arms if arm.role == "candidate")
 
 
-def _issues(known: Known) -> tuple[Note, ...]:
+def _issues(known: Known, checks: Sequence[CheckLine]) -> tuple[Note, ...]:
     """What went wrong, in order: measured, and told by people."""
     found = [
-        Note(f"check {c['name']} {c['state']}: {c['sentence']}", at=c["at"], kind="check")
-        for c in known.checks if c["state"] not in _HARMLESS
+        Note(f"check {c.name} {c.state}{'' if c.blocks else ', which does not block'}: {c.sentence}", at=c.at, kind="check")
+        for c in checks if not c.is_good
     ]  # fmt: skip
     found += [
         Note(e["text"], at=e["at"], kind=e["kind"])
         for e in known.events
-        if e["kind"] == "note" or (e["key"] == "back" and known.row["state"] != "drilled")
+        if (e["kind"] == "note" and not e["key"].startswith("passed:"))
+        or (e["key"] == "back" and known.row["state"] != "drilled")
     ]
     found += [_note(n) for n in known.notes if n["kind"] in ("issue", "user-report")]
     return tuple(sorted(found, key=lambda note: note.at or 0.0))
 
 
-def _well(known: Known, arms: Sequence[Arm]) -> tuple[Note, ...]:
+def _late(checks: Sequence[CheckLine]) -> tuple[Note, ...]:
+    """Lines that took longer than their sort of work should."""
+    return tuple(
+        Note(f"{c.name} took {c.seconds:.0f} s; the pace of {c.pace} is {c.pace_s:.0f} s", at=c.at, kind="late")
+        for c in checks if c.late_s
+    )  # fmt: skip
+
+
+def _well(known: Known, arms: Sequence[Arm], checks: Sequence[CheckLine]) -> tuple[Note, ...]:
     row, found = known.row, []
-    passed = [c for c in known.checks if c["state"] == "passed"]
-    if passed and len(passed) == len(known.checks):
+    passed = [c for c in checks if c.state == "passed"]
+    if passed and len(passed) == len(checks):
         found.append(Note(f"all {len(passed)} checks passed" if len(passed) > 1 else "its check passed"))
     back_s = row["facts"].get("back_s")
     if row["state"] == "drilled" and back_s is not None:
@@ -263,20 +256,11 @@ def _noted(known: Known, kind: str) -> tuple[Note, ...]:
     return tuple(_note(n) for n in known.notes if n["kind"] == kind)
 
 
-def _actions(known: Known) -> tuple[Note, ...]:
+def _actions(known: Known, people: People, checks: Sequence[CheckLine]) -> tuple[Note, ...]:
     """Action items: what the outcome asks for, and what people added."""
-    row, found = known.row, []
-    if row["state"] == "rolled_back":
-        kept = [e["name"] for e in known.evidence if e["name"].startswith("testimony/")]
-        where = (
-            f"; its logs and last answers are kept as evidence ({len(kept)} {'file' if len(kept) == 1 else 'files'})"
-            if kept
-            else ""
-        )
-        found.append(Note(f"find out why {row['revision']} was rolled back, and release a commit that mends it{where}"))
-    if row["state"] == "stuck":
-        found.append(Note(row["sentence"]))
-    return (*found, *_noted(known, "action"))
+    testimony = sum(1 for e in known.evidence if e["name"].startswith("testimony/"))
+    asked = next_actions(known.row, people.hotfix, people.questions, checks, testimony)
+    return (*map(Note, asked), *_noted(known, "action"))
 
 
 def _monitoring(row: Row, plan: Row) -> str:

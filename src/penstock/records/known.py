@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.core import recording
 from penstock.core.reading import Reading
 from penstock.core.report import Known
-from penstock.records import checks, due, events, evidence, looks, notes, releases
+from penstock.records import answers, checks, due, events, evidence, looks, notes, releases
 from penstock.records.store import Store
 
 EVENTS = 5000  # of one release; a report with more is not read
@@ -38,6 +38,7 @@ def known(
         readings,
         now,
         due.of(store, release),
+        answers.about(store, row["service"], row["commit_id"]),
     )
 
 

@@ -71,7 +71,7 @@ def _level(event: Row) -> str:
         return "error"
     if event["kind"] == "check" and event["data"].get("state") in ("failed", "errored", "undecided"):
         return "error"
-    return "notice" if event["kind"] == "wait" else ""
+    return "notice" if event["kind"] in ("wait", "remind") else ""
 
 
 def _title(event: Row) -> str:

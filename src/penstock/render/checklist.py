@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from penstock.render.picture import Line, Row, Screen, Seen, line
+from penstock.core.finding import GOOD
+from penstock.core.report_checks import CheckLine
+from penstock.render.checklist_gates import gates
+from penstock.render.checklist_item import Item, age
+from penstock.render.picture import Row, Seen
 from penstock.render.words import span
 
 MOMENTS = {
@@ -14,18 +16,6 @@ MOMENTS = {
     "promoted": "at 100 %",
     "verified": "on what serves again",
 }
-MARKS = {"done": ("✓", "ok", "good"), "now": ("▸", ">>", "now"), "wait": ("·", "..", "dim"),
-         "bad": ("✗", "!!", "bad"), "never": (" ", "  ", "dim")}  # fmt: skip
-_GOOD = ("passed", "skipped", "waived")
-
-
-@dataclass(frozen=True)
-class Item:
-    """A line of the checklist; `state` is one of MARKS."""
-
-    state: str
-    name: str
-    note: str = ""
 
 
 def items(seen: Seen) -> list[Item]:
@@ -36,7 +26,7 @@ def items(seen: Seen) -> list[Item]:
         return [*found, *_unplanned(seen)]
     if plan.get("nothing_to_do"):
         return [*found, Item("done", "nothing to do", plan["nothing_to_do"])]
-    found += _checks(seen, "revision") + _checks(seen, "before") + _line(seen)
+    found += _checks(seen, "revision") + _checks(seen, "before") + gates(seen) + _line(seen)
     if plan.get("prepares"):
         found.append(_work(seen, "prepare", "prepare", "prepare:done"))
     for number in range(len(plan["rungs"])):
@@ -46,55 +36,6 @@ def items(seen: Seen) -> list[Item]:
     if "back" in keys:
         found += [_way_back(seen), *_checks(seen, "verified")]
     return found
-
-
-def drawn(found: list[Item], room: int, screen: Screen) -> list[Line]:
-    """As many lines as there is room for: what is done is folded first, then what is to come."""
-    shown = folded(found, room, screen.dot)
-    names = min(28, max((len(item.name) for item in shown if item.note), default=0))
-    return [_drawn(item, names, screen) for item in shown]
-
-
-def folded(found: list[Item], room: int, dot: str) -> list[Item]:
-    """The items in at most `room` lines; what is under way or went wrong keeps a line of its own as long as it can."""
-    if len(found) <= room:
-        return found
-    first = next((n for n, item in enumerate(found) if item.state != "done"), len(found))
-    made = _as_one(found[:first], room - (len(found) - first), "{n} done: ", dot) + found[first:]
-    if len(made) > room:
-        made = [item for item in made if item.state != "never"]
-    made = _folded_at_the_end(made, "wait", "then ", room, dot)
-    return _folded_at_the_end(made, "done", "then ", room, dot)[-max(1, room) :]
-
-
-def _folded_at_the_end(some: list[Item], state: str, before: str, room: int, dot: str) -> list[Item]:
-    """The items of one state at the end share a line, as far as there are more items than lines."""
-    begin = len(some) - next((n for n, item in enumerate(reversed(some)) if item.state != state), 0)
-    if len(some) <= room:
-        return some
-    return some[:begin] + list(reversed(_as_one(some[begin:][::-1], room - begin, before, dot, turned=True)))
-
-
-def _as_one(some: list[Item], room: int, before: str, dot: str, *, turned: bool = False) -> list[Item]:
-    """Items of one state in so many lines, at least in one: the first ones share a line."""
-    many = len(some) - max(0, room - 1)
-    if len(some) <= max(1, room):
-        return some
-    names = [item.name for item in some[:many]]
-    if turned:
-        names.reverse()
-    return [Item(some[0].state, before.format(n=many) + dot.join(names)), *some[many:]]
-
-
-def _drawn(item: Item, names: int, screen: Screen) -> Line:
-    rich, plain, style = MARKS[item.state]
-    name = item.name.ljust(names) if item.note else item.name
-    strong = {"now": "strong", "bad": "strong", "wait": "dim", "never": "dim"}.get(item.state, "")
-    return line(
-        (f" {plain if screen.ascii_only else rich} ", style),
-        (name, strong),
-        (f"  {item.note}" if item.note else "", "dim"),
-    )
 
 
 def _unplanned(seen: Seen) -> list[Item]:
@@ -124,14 +65,28 @@ def _check(seen: Seen, moment: str, name: str) -> Item:
     began, ended = seen.keys.get(f"check:{moment}:{name}:began"), seen.keys.get(f"check:{moment}:{name}")
     where = MOMENTS[moment]
     if ended is not None:
-        state, took = ended["data"]["state"], _took(ended["data"]["seconds"])
-        return Item("done", name, f"{state}{took}") if state in _GOOD else Item("bad", name, f"{state} {where}{took}")
+        return _ended(name, where, ended["data"], seen.lines.get((moment, name)))
     if began is None:
         to_come = not seen.is_over and ("back" not in seen.keys or moment == "verified")
         return Item("wait", name, f"check {where}") if to_come else Item("never", name, "not reached")
     if seen.is_over:
         return Item("bad", name, f"check {where}: not ended")
     return Item("now", name, f"check {where}, {_since(seen, began['at'])}")
+
+
+def _ended(name: str, where: str, told: Row, line: CheckLine | None) -> Item:
+    """A line that ended, with what the records know of it beside the event: its waiver, its pace, whether it blocks."""
+    state, took = told["state"], _took(told["seconds"])
+    late = "LATE: " if line and line.late_s else ""
+    if line and line.waived:
+        return Item("waived", name, f"waived by {line.waived.owner} until {line.waived.until}: {line.was}")
+    if line and line.again:
+        return Item("done", name, f"{state}, as in release {line.again}")
+    if state in GOOD:
+        return Item("waived" if state == "waived" else "done", name, f"{late}{state}{took}")
+    if line and not line.stopped:
+        return Item("noted", name, f"{state}, not blocking{took}")
+    return Item("bad", name, f"{state} {where}{took}")
 
 
 def _took(seconds: float) -> str:
@@ -204,8 +159,3 @@ def _way_back(seen: Seen) -> Item:
 def _since(seen: Seen, at: float) -> str:
     """How long something has been under way: by the second for two minutes, then by the minute."""
     return age(max(0.0, seen.now - at))
-
-
-def age(seconds: float) -> str:
-    """`7 s`, `1 min 20 s`, `12 min`, `2 h 5 min`: it changes seldom, so that a picture stands still when nothing happens."""
-    return f"{seconds:.0f} s" if seconds < 9.95 else span(seconds if seconds < 120 else seconds // 60 * 60)

@@ -26,7 +26,7 @@ def text(one: Report, other: Report) -> str:
 def _all(report: Report) -> dict[str, str]:
     found = dict(facts(report))
     found["What happened"] = report.sentence
-    found |= {f"check {c['moment']}: {c['name']}": c["state"] for c in report.checks}
+    found |= {f"check {c.moment}: {c.name}": c.state for c in report.checks}
     found |= {f"configuration {change.name}": change.what for change in report.configuration}
     found["Commits"] = str(len(report.commits))
     found["Issues encountered"] = str(len(report.issues))

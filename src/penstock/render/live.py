@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from penstock.render import arms, waits
 from penstock.render.cells import wrap
-from penstock.render.checklist import age, drawn, items
+from penstock.render.checklist import items
+from penstock.render.checklist_item import age, drawn
 from penstock.render.picture import Line, Row, Screen, Seen, beside, fitted, line
 from penstock.render.words import count, share, span
 
@@ -34,7 +35,9 @@ def _body(seen: Seen, on: Screen, room: int) -> list[Line]:
         made = beside(drawn(items(seen), max(1, room - 5), on.narrowed(left)), figures, on, left)
     else:
         figures = _figures(seen, on, gap)
-        kept = 0 if not gap else 3 if seen.is_over else 5  # for what happened, and the lines around it
+        kept = (
+            0 if not gap else 3 if seen.is_over or seen.row["state"] == "awaiting" else 5
+        )  # for what happened, and the lines around it
         made = drawn(items(seen), max(3, room - len(figures) - len(gap) - kept), on) + gap + figures
     made = [*gap, *made]
     rest = room - len(made) - 2 * len(gap)
@@ -60,12 +63,22 @@ def _head(seen: Seen, on: Screen) -> list[Line]:
     first = line(
         (f"{kind} {row['number']} of {row['service']} to {row['environment']}", "strong"), "  ",
         (_state(seen), _STYLES.get(row["state"], "bad" if "back" in seen.keys else "now")), (f"  {took}", "dim"),
+        ("  HOTFIX" if seen.hotfix else "", "bad"),
     )  # fmt: skip
     what = row["revision"] or row["commit_id"][:12]
     stable = (seen.plan.get("stable") or {}).get("id")
     instead = f" instead of {stable}" if stable else " where nothing ran" if seen.plan else ""
     second = line((f"{what}{instead}{on.dot}asked for by {row['person']} at {on.clock(row['asked_at'])}", "dim"))
-    return [first, second] if on.height >= 10 else [first]
+    return [first, second, *_hotfix(seen, on)] if on.height >= 10 else [first]
+
+
+def _hotfix(seen: Seen, on: Screen) -> list[Line]:
+    """Why it is in haste, who let it through, and what is left out for it."""
+    if seen.hotfix is None:
+        return []
+    by = f"{on.dot}let through by {', '.join(seen.hotfix.by)}" if seen.hotfix.by else ""
+    without = f"{on.dot}without {', '.join(seen.hotfix.left_out)}" if seen.hotfix.left_out else ""
+    return [line((f"hotfix: {seen.hotfix.reason}{by}{without}", "dim"))]
 
 
 def _state(seen: Seen) -> str:
@@ -74,6 +87,8 @@ def _state(seen: Seen) -> str:
     if not seen.is_over and seen.held_by:
         return f"held by {seen.held_by}"
     state = str(seen.row["state"])
+    if state == "awaiting":
+        return "waits for people" if seen.waits_for_people else "waits for its time"
     return _STATES.get(state, state)
 
 

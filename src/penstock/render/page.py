@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from penstock.core.report import Note, Report
 from penstock.render.charts import charts
+from penstock.render.page_checks import checks, evidence
+from penstock.render.page_parts import items, listed, section, table
+from penstock.render.page_people import hotfix_banner, people
 from penstock.render.report import awaited, facts, follow_up, line
 from penstock.render.words import count, share, span
 
@@ -28,6 +31,8 @@ p{margin:.4em 0}.lead{font-size:1.05rem}.soft,figcaption{color:var(--soft)}
 th,td{text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}
 th{font-weight:600}
 td:first-child,td.n{white-space:nowrap;overflow-wrap:normal}thead th{color:var(--soft)}td.n,th.n{text-align:right}
+.wide{min-width:760px}.wide th,.wide td{overflow-wrap:break-word}.wide td:nth-child(2),.wide code{white-space:nowrap}
+a{color:inherit}
 dl{display:grid;grid-template-columns:minmax(9em,14em) 1fr;gap:.15em 1.2em;margin:1em 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:1em 0;break-inside:avoid}svg{width:100%;height:auto;background:var(--card);border-radius:6px}
@@ -52,18 +57,19 @@ def page(report: Report) -> str:
         _facts(report),
         _charts(report),
         _requests(report),
-        _checks(report),
+        checks(report),
+        people(report),
         _notes("Issues encountered", report.issues, report, "None."),
         _lessons(report),
         _next_steps(report),
         _follow_ups(report),
-        _list("Contacts", report.contacts),
+        listed("Contacts", report.contacts),
         _commits(report),
-        _list(
+        listed(
             "Configuration changed", [f"{c.name}: {c.what}" for c in report.configuration], "names only, never values"
         ),
         _timeline(report),
-        _evidence(report),
+        evidence(report),
         _way_back(report),
         _head(report),
     ]
@@ -83,7 +89,7 @@ def _top(report: Report) -> str:
     return (
         f'<p class="soft">Release {report.number} · {escape(report.service)} · {escape(report.environment)}</p>'
         f'<h1>{escape(report.headline)}</h1><p><span class="badge {look}">{state}</span></p>'
-        f'<p class="lead">{escape(report.sentence)}</p>'
+        f'{hotfix_banner(report)}<p class="lead">{escape(report.sentence)}</p>'
     )
 
 
@@ -110,53 +116,43 @@ def _requests(report: Report) -> str:
     ]  # fmt: skip
     harmed = f"<p>Harmed by the candidate: {count(report.harmed)} requests.</p>" if report.harmed is not None else ""
     heads = ("revision", "requests", "failed", "share", "mean time")
-    return _section("Requests while the release ran", _table(heads, rows, numbers=4) + harmed) if rows else ""
-
-
-def _checks(report: Report) -> str:
-    rows = [(c["moment"], c["name"], c["state"], c["sentence"], span(c["seconds"])) for c in report.checks]
-    return _section("Checklist", _table(("moment", "check", "state", "what it found", "took"), rows)) if rows else ""
+    return section("Requests while the release ran", table(heads, rows, numbers=4) + harmed) if rows else ""
 
 
 def _lessons(report: Report) -> str:
     parts = _named("What went well", report.went_well, report) + _named(
         "What could be improved", report.could_improve, report
     )
-    return _section("Lessons learned", parts) if parts else ""
+    return section("Lessons learned", parts) if parts else ""
 
 
 def _next_steps(report: Report) -> str:
     parts = _named("Action items", report.actions, report)
     if report.monitoring:
         parts += f"<h3>Monitoring</h3><p>{escape(report.monitoring)}.</p>"
-    return _section("Next steps", parts) if parts else ""
+    return section("Next steps", parts) if parts else ""
 
 
 def _follow_ups(report: Report) -> str:
     rows = [follow_up(one) for one in report.follow_ups]
-    table = _table(("what", "asked", "of", "due", "state"), rows)
-    return _section("Follow-ups", f"<p>{escape(awaited(report))}</p>{table}") if rows else ""
+    drawn = table(("what", "asked", "of", "due", "state"), rows)
+    return section("Follow-ups", f"<p>{escape(awaited(report))}</p>{drawn}") if rows else ""
 
 
 def _commits(report: Report) -> str:
     rows = [(c["id"][:12], c["author"], c["subject"]) for c in report.commits]
-    return _section("Commits", _table(("commit", "author", "what"), rows)) if rows else ""
+    return section("Commits", table(("commit", "author", "what"), rows)) if rows else ""
 
 
 def _timeline(report: Report) -> str:
     rows = [(f"+{span(row['after_s'])}", row["text"]) for row in report.timeline]
-    return _section("Timeline", _table(("after", "what"), rows)) if rows else ""
-
-
-def _evidence(report: Report) -> str:
-    rows = [(e["name"], e["digest"], count(e["size"])) for e in report.evidence]
-    return _section("Evidence", _table(("what", "SHA-256", "bytes"), rows)) if rows else ""
+    return section("Timeline", table(("after", "what"), rows)) if rows else ""
 
 
 def _way_back(report: Report) -> str:
     if not report.how_back:
         return ""
-    return _section("How to go back", f"<p><code>{escape(report.how_back)}</code></p><p>{escape(report.way_back)}</p>")
+    return section("How to go back", f"<p><code>{escape(report.how_back)}</code></p><p>{escape(report.way_back)}</p>")
 
 
 def _head(report: Report) -> str:
@@ -168,42 +164,12 @@ def _head(report: Report) -> str:
         f"<code>{escape(report.head['head'])}</code></p>"
         f"<p>Compare: <code>penstock audit verify --head {escape(head)}</code></p>"
     )
-    return _section("Audit log", text)
+    return section("Audit log", text)
 
 
 def _notes(title: str, notes: Sequence[Note], report: Report, empty: str) -> str:
-    return _list(title, [line(note, report.asked_at) for note in notes], empty=empty)
+    return listed(title, [line(note, report.asked_at) for note in notes], empty=empty)
 
 
 def _named(title: str, notes: Sequence[Note], report: Report) -> str:
-    return f"<h3>{escape(title)}</h3>{_items(line(n, report.asked_at) for n in notes)}" if notes else ""
-
-
-def _list(title: str, lines: Sequence[str], words: str = "", empty: str = "") -> str:
-    if not lines and not empty:
-        return ""
-    note = f'<p class="soft">{escape(words)}</p>' if words else ""
-    return _section(title, note + (_items(lines) if lines else f"<p>{escape(empty)}</p>"))
-
-
-def _items(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in lines) + "</ul>"
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
-    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow."""
-    first = len(heads) - numbers
-    head = "".join(f'<th scope="col"{_right(n >= first)}>{escape(h)}</th>' for n, h in enumerate(heads))
-    body = "".join(
-        "<tr>" + "".join(f"<td{_right(n >= first)}>{escape(str(c))}</td>" for n, c in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _right(yes: bool) -> str:
-    return ' class="n"' if yes else ""
+    return f"<h3>{escape(title)}</h3>{items(line(n, report.asked_at) for n in notes)}" if notes else ""

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from penstock.core.report_checks import CheckLine, check_lines
+from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
+from penstock.core.report_times import OF_PEOPLE
 from penstock.render.cells import clean, cut, fill, width
 
 Row = dict[str, Any]
@@ -42,13 +45,19 @@ class Screen:
         """A moment as this terminal's clock shows it."""
         return datetime.fromtimestamp(at + self.offset_s, UTC).strftime("%H:%M:%S")
 
+    def day(self, at: float, now: float) -> str:
+        """The same, with its day where that is not today."""
+        then, today = (datetime.fromtimestamp(t + self.offset_s, UTC) for t in (at, now))
+        return then.strftime("%H:%M:%S" if then.date() == today.date() else "%a %Y-%m-%d %H:%M")
+
 
 @dataclass(frozen=True)
 class Seen:
     """All that the records say of a release: what a picture is a function of.
 
     `looks` are the watch's figures, a row a second; only the last ten minutes of them matter. `orders` are those that
-    stand, `now` is the second in which it is looked at.
+    stand, `now` is the second in which it is looked at. `checks` are the lines that ended, `answers` what people said to
+    any release of the commit.
     """
 
     row: Row
@@ -56,6 +65,8 @@ class Seen:
     looks: list[Row] = field(default_factory=list)
     orders: list[Row] = field(default_factory=list)
     now: float = 0.0
+    checks: list[Row] = field(default_factory=list)
+    answers: list[Row] = field(default_factory=list)
 
     @cached_property
     def keys(self) -> dict[str, Row]:
@@ -63,7 +74,27 @@ class Seen:
 
     @property
     def is_over(self) -> bool:
-        return self.row["state"] not in ("ordering", "waiting", "planned", "rolling_out")
+        return self.row["state"] not in ("ordering", "waiting", "planned", "awaiting", "rolling_out")
+
+    @cached_property
+    def lines(self) -> dict[tuple[str, str], CheckLine]:
+        """The lines of the checklist that ended, by moment and name."""
+        return {(one.moment, one.name): one for one in check_lines(self.checks)}
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """What people are asked, and how it stands."""
+        return questions_of(self.row, self.answers, self.events, self.now)
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether somebody has a question to answer now."""
+        return self.row["state"] == "awaiting" and OF_PEOPLE in self.row["waiting"]
+
+    @property
+    def hotfix(self) -> Hotfix | None:
+        """The hotfix that it is, if it is one."""
+        return hotfix_of(self.row, self.questions)
 
     @property
     def live(self) -> Row:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 from penstock.core.plan import Plan
+from penstock.manifest.waivers import Waiver
 from penstock.render.words import span
 
 
-def text(plan: Plan, preview: Sequence[str] = ()) -> str:
-    """The whole plan, for a person to read from top to bottom."""
+def text(plan: Plan, preview: Sequence[str] = (), debts: Sequence[str] = ()) -> str:
+    """The whole plan, for a person to read from top to bottom. `debts` are the waivers, a line each."""
     lines = [f"{plan.service} → {plan.environment}: {plan.candidate.id} ({plan.candidate.commit[:12]})"]
     lines.append(f"now: {plan.stable.id if plan.stable else 'nothing that Penstock released runs there'}")
     if plan.nothing_to_do:
@@ -18,6 +20,10 @@ def text(plan: Plan, preview: Sequence[str] = ()) -> str:
         return "\n".join([*lines, "", f"blocked: {plan.blocked}"])
     lines += ["", f"stages ({_strategy(plan)})"]
     lines += [f"  {number:>2}. {stage.name:<18} {stage.reason}" for number, stage in enumerate(plan.stages, 1)]
+    if plan.gates.left_out:
+        lines += ["", "left out", *(f"  - {name}: {reason}" for name, reason in plan.gates.left_out)]
+    if debts:
+        lines += ["", "waivers", *(f"  - {debt}" for debt in debts)]
     if preview:
         lines += ["", "the target says of its first step", *(f"  {line}" for line in preview)]
     lines += ["", f"way back   {plan.way_back}"]
@@ -33,6 +39,15 @@ def text(plan: Plan, preview: Sequence[str] = ()) -> str:
             *(f"  {line}" for line in _columns(plan.defaulted)),
         ]
     return "\n".join(lines)
+
+
+def waivers(found: Mapping[str, Waiver], today: date) -> list[str]:
+    """What may fail for a while, a line each: what is in force first, then what is over and does not help any more."""
+    in_order = sorted(found.items(), key=lambda item: (item[1].until < today.isoformat(), item[0]))
+    return [
+        f"{name}: {'OVER since' if one.until < today.isoformat() else 'until'} {one.until}, by {one.owner}: {one.reason}"
+        for name, one in in_order
+    ]
 
 
 def _strategy(plan: Plan) -> str:

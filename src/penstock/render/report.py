@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from penstock.core.report import FollowUp, Note, Report
+from penstock.render import report_checks, report_people
+from penstock.render.markdown import cell, items, one_line, section
 from penstock.render.words import count, moment, share, span
 
 TABLE = ["| | |", "|---|---|"]
@@ -14,10 +16,12 @@ def markdown(report: Report) -> str:
     """The whole report; nothing in it is computed here."""
     parts = [
         f"# Release {report.number}: {cell(report.headline)}",
+        f"**Hotfix**: {one_line(report_people.hotfix(report.hotfix))}." if report.hotfix else "",
         report.sentence,
         "\n".join(TABLE + [f"| {name} | {cell(value)} |" for name, value in facts(report)]),
         _requests(report),
-        _checks(report),
+        report_checks.markdown(report),
+        report_people.markdown(report),
         section("Issues encountered", [line(note, report.asked_at) for note in report.issues], "None."),
         _lessons(report),
         _next_steps(report),
@@ -39,6 +43,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Date", moment(report.asked_at)),
         ("Duration", span(report.duration_s)),
         ("Active, waiting", f"{span(report.active_s)}, {span(report.waiting_s)}"),
+        *([("Waited", waited)] if (waited := report_people.waited(report)) else []),
         ("Deployment duration", span(report.deployment_s) if report.deployment_s is not None else "–"),
         ("Rollback required", "yes" if report.rollback_required else "no"),
         ("Components updated", "; ".join(report.components) or "none"),
@@ -50,6 +55,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Kind", f"{report.kind}{', ' + report.strategy if report.strategy else ''}"),
         ("Outcome", report.state.replace("_", " ") + (f" ({report.cause})" if report.cause else "")),
     ]
+    if report.hotfix:
+        pairs.insert(0, ("Hotfix", report_people.hotfix(report.hotfix)))
     if report.until_safe_s is not None:
         pairs.append(("Until nothing went to the candidate", span(report.until_safe_s)))
     if report.harmed is not None:
@@ -62,22 +69,6 @@ def line(note: Note, asked_at: float) -> str:
     when = f"+{span(max(0.0, note.at - asked_at))} " if note.at else ""
     kind = "a user reports: " if note.kind == "user-report" else ""
     return f"{when}{kind}{note.text}" + (f" ({note.by})" if note.by else "")
-
-
-def section(title: str, lines: Sequence[str], empty: str = "") -> str:
-    """A heading with a list; nothing when there is nothing to say."""
-    if not lines:
-        return f"## {title}\n\n{empty}" if empty else ""
-    return f"## {title}\n\n" + "\n".join(f"- {one_line(text)}" for text in lines)
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def cell(text: str) -> str:
-    """Text that stays inside a cell of a table."""
-    return one_line(text).replace("|", "\\|")
 
 
 def _rates(report: Report) -> str:
@@ -102,17 +93,6 @@ def _requests(report: Report) -> str:
         mean = f"{arm.mean_ms:.3g} ms" if arm.mean_ms is not None else "–"
         lines.append(f"| {arm.revision} ({arm.role}) | {count(arm.requests)} | {count(arm.errors)} "
                      f"| {share(arm.errors, arm.requests)} | {mean} |")  # fmt: skip
-    return "\n".join(lines)
-
-
-def _checks(report: Report) -> str:
-    if not report.checks:
-        return ""
-    lines = ["## Checklist", "", "| moment | check | state | what it found | took |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {c['moment']} | {cell(c['name'])} | {c['state']} | {cell(c['sentence'])} | {span(c['seconds'])} |"
-        for c in report.checks
-    ]
     return "\n".join(lines)
 
 
@@ -151,7 +131,7 @@ def follow_up(one: FollowUp, code: str = "") -> tuple[str, str, str, str, str]:
 
 def _lists(report: Report, named: Iterable[tuple[str, Sequence[Note]]]) -> str:
     return "\n\n".join(
-        f"{title}:\n\n" + "\n".join(f"- {one_line(line(note, report.asked_at))}" for note in notes)
+        f"{title}:\n\n{items(line(note, report.asked_at) for note in notes)}"
         for title, notes in named if notes
     )  # fmt: skip
 

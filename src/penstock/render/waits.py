@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from penstock.render import waits_gates
 from penstock.render.arms import LABEL, label
 from penstock.render.cells import wrap
-from penstock.render.checklist import age, watched_s
+from penstock.render.checklist import MOMENTS, watched_s
+from penstock.render.checklist_item import age
 from penstock.render.picture import Line, Screen, Seen, line
+from penstock.render.waits_wait import Wait
 from penstock.render.words import odds, span
 
-
-@dataclass(frozen=True)
-class Wait:
-    """What for; the moment at which it ends at the latest (None: nobody knows), and what follows; what ends it sooner."""
-
-    what: str
-    until: float | None = None
-    then: str = ""
-    sooner: str = ""
+ROOMY = 3  # of so many waits at once each has its times
 
 
 def waiting(seen: Seen) -> Wait | None:
@@ -37,6 +31,10 @@ def waiting(seen: Seen) -> Wait | None:
         ahead = re.search(r"release (\d+) to end", row["waiting"])
         sooner = f"somebody ends that one: `penstock abort --release {ahead[1]}`" if ahead else ""
         return Wait(row["waiting"].removeprefix("for "), then="this one goes on by itself", sooner=sooner)
+    if row["state"] == "awaiting":
+        found = waits_gates.waits(seen)
+        until = min((one.until for one in found if one.until is not None), default=None)
+        return Wait("; ".join(one.what for one in found), until, "it is blocked")
     return _of_work(seen) or _of_rung(seen)
 
 
@@ -45,6 +43,9 @@ def lines(seen: Seen, screen: Screen) -> list[Line]:
     wait = waiting(seen)
     if wait is None:
         return []
+    if seen.row["state"] == "awaiting" and not _aborted(seen):
+        found = waits_gates.waits(seen)
+        return [made for one in found for made in _gate(one, seen, screen, roomy=len(found) <= ROOMY)]
     made = _paragraph("waits for", wait.what, screen, 2)
     if wait.until is not None:
         left = max(0.0, wait.until - seen.now)
@@ -52,6 +53,18 @@ def lines(seen: Seen, screen: Screen) -> list[Line]:
     elif wait.then:
         made += _paragraph("then", wait.then, screen, 1)
     return made + (_paragraph("sooner if", wait.sooner, screen, 2) if wait.sooner else [])
+
+
+def _gate(wait: Wait, seen: Seen, screen: Screen, *, roomy: bool) -> list[Line]:
+    """One of several waits at once: what for, since and until when, and what to type."""
+    made = _paragraph("waits for", wait.what, screen, 2)
+    if roomy:
+        since = f"for {age(max(0.0, seen.now - wait.since))}; " if wait.since is not None else ""
+        until = f"until {screen.day(wait.until, seen.now)}, then {wait.then}" if wait.until else f"then {wait.then}"
+        made += _paragraph("", since + until, screen, 1)
+    if wait.type:
+        made.append(line(label("type"), (wait.type.strip("`"), "strong")))
+    return made
 
 
 def _paragraph(name: str, text: str, screen: Screen, most: int) -> list[Line]:
@@ -80,11 +93,8 @@ def _of_work(seen: Seen) -> Wait | None:
     keys, row = seen.keys, seen.row
     if "build:began" in keys and "build:done" not in keys:
         return Wait("the build", then="the plan is drawn from what runs there")
-    for key in reversed(keys):
-        if key.endswith(":began") and key.startswith("check:") and key.removesuffix(":began") not in keys:
-            moment, name = key.split(":")[1:3]
-            fails = "nothing is touched" if moment in ("revision", "before") else "everything goes back"
-            return Wait(f"the check `{name}` to end", then=f"the next line of the checklist; if it fails, {fails}")
+    if checks := _of_checks(seen):
+        return checks
     if "prepare" in keys and "prepare:done" not in keys:
         return Wait("the command `prepare` to end", then="the candidate is placed")
     begun = [number for number in range(len(seen.plan.get("rungs", ()))) if f"shift:{number}" in keys]
@@ -96,6 +106,34 @@ def _of_work(seen: Seen) -> Wait | None:
             f"{name}: the new instances to be ready, and the traffic to be moved", until, "everything goes back"
         )
     return None if begun else Wait("the next line of the checklist")
+
+
+def _of_checks(seen: Seen) -> Wait | None:
+    """The checks that run at once; where it was not told which do, those of the moment that have not ended."""
+    running = [key.split(":")[1:3] for key in seen.keys
+               if key.startswith("check:") and key.endswith(":began") and key.removesuffix(":began") not in seen.keys]  # fmt: skip
+    if running:
+        names = ", ".join(f"`{name}`" for _, name in running)
+        said, moment = f"the check{'s' if len(running) > 1 else ''} {names} to end", running[-1][0]
+    elif moment := _moment(seen):
+        asked = seen.plan["checks"][moment]
+        ended = sum(f"check:{moment}:{name}" in seen.keys for name in asked)
+        said = f"the checks {MOMENTS[moment]} to end: {ended} of {len(asked)} have"
+    else:
+        return None
+    fails = "nothing is touched" if moment in ("revision", "before") else "everything goes back"
+    return Wait(said, then=f"the next line of the checklist; if one fails, {fails}")
+
+
+def _moment(seen: Seen) -> str:
+    """The moment whose checks are under way, by what has ended; empty when none is."""
+    keys, rungs = seen.keys, seen.plan.get("rungs", ())
+    begun = {"revision": "build:done" in keys, "before": "build:done" in keys, "candidate": "shifted:0" in keys,
+             "promoted": bool(rungs) and f"shifted:{len(rungs) - 1}" in keys}  # fmt: skip
+    for moment, has_begun in begun.items():
+        if any(f"check:{moment}:{name}" not in keys for name in seen.plan.get("checks", {}).get(moment, ())):
+            return moment if has_begun else ""
+    return ""
 
 
 def _of_rung(seen: Seen) -> Wait:

@@ -203,6 +203,7 @@ class Asking:
         pace_s = pace.of(section.pace)
         found: dict[str, Any] = {
             "blocks": section.blocks, "measured": measured, "evidence": digests, "pace": section.pace, "pace_s": pace_s,
+            "pace_all_s": pace.all_s,
             "compared": requests.last_of(self.world, self.moment, name).measured is not None,
             "findings": [data.dump(f) for f in outcome.findings[:20]],
         }  # fmt: skip

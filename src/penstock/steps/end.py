@@ -68,13 +68,14 @@ def end(world: World, ending: Ending) -> Ending:
     )
     now = world.clock.now()
     over = {} if ending.state == "baking" else {"ended_at": now}
-    releases.update(
-        world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",
-        changed_at=now, **over,
-    )  # fmt: skip
-    world.tell(
-        f"end:{ending.state}", "end", f"{ending.state}: {ending.sentence}", state=ending.state, cause=ending.cause
-    )
+    with world.store.write():  # whoever finds it over finds its last event too
+        releases.update(
+            world.store, world.release, state=ending.state, cause=ending.cause, sentence=ending.sentence, waiting="",
+            changed_at=now, **over,
+        )  # fmt: skip
+        world.tell(
+            f"end:{ending.state}", "end", f"{ending.state}: {ending.sentence}", state=ending.state, cause=ending.cause
+        )
     environments.free(world.store, row["service"], row["environment"], world.release)
     (world.work / "mark").unlink(missing_ok=True)
     if ending.state != "baking":

@@ -1,0 +1,55 @@
+"""What the report's page is made of: sections, lists and tables, every word from outside escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+class Markup(str):
+    """Words that are markup already: whoever makes them has escaped what came from outside."""
+
+    __slots__ = ()
+
+
+def section(title: str, body: str) -> str:
+    """A heading and what stands under it."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def items(lines: Iterable[str]) -> Markup:
+    """A list, a line an item."""
+    return Markup("<ul>" + "".join(f"<li>{cell(text)}</li>" for text in lines) + "</ul>")
+
+
+def listed(title: str, lines: Sequence[str], words: str = "", empty: str = "") -> str:
+    """A section with a list; nothing when there is nothing to say."""
+    if not lines and not empty:
+        return ""
+    note = f'<p class="soft">{escape(words)}</p>' if words else ""
+    return section(title, note + (items(lines) if lines else f"<p>{escape(empty)}</p>"))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0, *, wide: bool = False) -> str:
+    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow; a wide one sooner."""
+    first = len(heads) - numbers
+    head = "".join(f'<th scope="col"{_right(n >= first)}>{escape(h)}</th>' for n, h in enumerate(heads))
+    body = "".join(
+        "<tr>" + "".join(f"<td{_right(n >= first)}>{cell(c)}</td>" for n, c in enumerate(row)) + "</tr>" for row in rows
+    )
+    look = ' class="wide"' if wide else ""
+    return f'<div class="scroll" tabindex="0"><table{look}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def cell(text: object) -> str:
+    """Words escaped, markup as it is."""
+    return text if isinstance(text, Markup) else escape(str(text))
+
+
+def coloured(text: str, look: str) -> Markup:
+    """Words in the colour of a meaning (good, bad, wait); the words say it, too."""
+    return Markup(f'<span class="{look}">{escape(text)}</span>')
+
+
+def _right(yes: bool) -> str:
+    return ' class="n"' if yes else ""
