@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("steps", "resume", "cli", "fold", "switch", "idle", "peers", "records", "contain")
+NAMES = ("steps", "resume", "cli", "fold", "switch", "idle", "peers", "records", "contain", "checks", "planted")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

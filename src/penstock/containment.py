@@ -51,13 +51,15 @@ class Limits:
 class Fence:
     """Where a command may write (`own`), and what it may not even read: `closed`, but for `open` in it.
 
-    `ours` may not lie in a folder that it shares with others, or that one is not shared with it.
+    `ours` may not lie in a folder that it shares with others, or that one is not shared with it. Where it is not `held`,
+    it works among somebody's own files, as that person would: nothing is forbidden, and nothing of it is ever removed.
     """
 
     own: tuple[str, ...]
     closed: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
+    held: bool = True
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,10 @@ def _job(
 ) -> Job:
     if any("\0" in text for text in (*words, *env, *env.values())):
         raise ValueError("a NUL character in a word or a variable")
-    own = [*fence.own, os.path.realpath(temporary)]
+    own = [*(fence.own if fence.held else ()), os.path.realpath(temporary)]
     if held := next((path for path in own for closed in fence.closed if _below(closed, path)), ""):
         raise ValueError(f"{held} holds the state folder: a command may not write there")
-    rules = [] if available() else list(_rules(fence, own))
+    rules = list(_rules(fence, own)) if fence.held and not available() else []
     return {
         "argv": [os.fsencode(word) for word in words],
         "env": {os.fsencode(name): os.fsencode(value) for name, value in env.items()},

@@ -18,6 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 FOLLOWED = [
     "tutorial.md", "guides/deploy-script.md", "guides/configuration.md", "guides/when-it-goes-wrong.md", "guides/proof.md",
     "guides/people.md",
+    "guides/checks.md", "guides/previews.md",
 ]  # fmt: skip
 WITHIN_S = 120
 

@@ -20,7 +20,7 @@ from penstock.manifest import Environment, read
 from penstock.records import answers, checks, events, releases
 from penstock.render import checked_github, checked_json, checked_junit, checked_sarif
 from penstock.render.cells import width
-from penstock.render.checked import Checked, Told, ended, running, screen
+from penstock.render.checked import Checked, CheckedLine, ended, running, screen
 from penstock.render.checked_places import place_of
 from penstock.render.checklist_document import Walked, as_json, document, markdown
 from penstock.render.picture import Screen, text_of
@@ -37,15 +37,16 @@ FINDINGS = (
     Finding("a line is too long", "", "", "src/a, b:c%.py:3", "low"),
 )
 LINES = (
-    Told("tests", "revision", "tests", "passed", "410 passed", 41.3, pace="tests", pace_s=300.0, evidence={"output": "3f2a" * 16}),
-    Told("lint", "revision", "findings", "failed", "2 findings of medium or worse", 3.2, True, findings=FINDINGS,
+    CheckedLine("tests", "revision", "tests", "passed", "410 passed", 41.3, pace="tests", pace_s=300.0,
+         evidence={"output": "3f2a" * 16}),
+    CheckedLine("lint", "revision", "findings", "failed", "2 findings of medium or worse", 3.2, True, findings=FINDINGS,
          pace="quality", pace_s=2.0, late=True, elsewhere=4),
-    Told("old", "revision", "command", "waived", "failed, waived by ana until 2099-01-01 (awaited): no", 0.1,
+    CheckedLine("old", "revision", "command", "waived", "failed, waived by ana until 2099-01-01 (awaited): no", 0.1,
          waiver={"owner": "ana", "reason": "awaited", "until": "2099-01-01"}, findings=(Finding("no"),)),
-    Told("scan", "revision", "vulnerabilities", "errored", "the scanner is not there", 0.0, True),
-    Told("size", "revision", "command", "undecided", "nothing to compare with", 0.2),
-    Told("docs", "revision", "command", "passed", "as 5 min ago in run 7: ok", 0.0, again=7),
-    Told("none", "revision", "tests", "skipped", "there is nothing to test", 0.0),
+    CheckedLine("scan", "revision", "vulnerabilities", "errored", "the scanner is not there", 0.0, True),
+    CheckedLine("size", "revision", "command", "undecided", "nothing to compare with", 0.2),
+    CheckedLine("docs", "revision", "command", "passed", "as 5 min ago in run 7: ok", 0.0, again=7),
+    CheckedLine("none", "revision", "tests", "skipped", "there is nothing to test", 0.0),
 )  # fmt: skip
 CHECKED = Checked(
     "shop", "production", ("revision",), "c" * 40, "t" * 40, 9, 1795272246.0, 45.0, LINES,

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock import containment
@@ -89,6 +89,7 @@ def run(words: tuple[str, ...], env: dict[str, str], within_s: float, request: C
 def _logged(words: tuple[str, ...], env: dict[str, str], within_s: float, request: CheckRequest, log: Path) -> Ended:
     began = log.stat().st_size if log.exists() else 0  # an earlier try may have written to it
     fence = containment.fence_of(request.folder, env.get("HOME", ""), request.repository, request.log_file)
+    fence = replace(fence, held=not request.in_place)
     stopped = "launcher"
     try:
         end = containment.run(words, env, fence, log, within_s, limits=LIMITS, wanted=lambda: not request.stopped())

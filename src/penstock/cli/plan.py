@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import click
@@ -32,7 +33,7 @@ def command(
     seen = draw_for(
         api.open_desk(), repository(), revision, environment, again=again, older=older, hotfix=hotfix, labels=labels
     )
-    today = datetime.now(UTC).date()
+    today = datetime.fromtimestamp(time.time(), UTC).date()
     if as_json:
         debts = {
             name: {**data.dump(one), "holds": today.isoformat() <= one.until} for name, one in seen.waivers.items()

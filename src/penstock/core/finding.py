@@ -67,7 +67,7 @@ class CheckRequest:
     `branch` is the word the release was asked by. `configured` are the variables of every environment of the manifest, by
     its name, and `references` the secret references of this one: words, never values. `groups` are people by group.
     `now` is the wall clock, in seconds since the epoch. `stopped` says, at any time, that nobody waits for the answer any
-    more: what runs for it is ended.
+    more: what runs for it is ended. `in_place`: `folder` is somebody's own work tree, and what runs there is not fenced in.
     """
 
     name: str
@@ -90,6 +90,7 @@ class CheckRequest:
     references: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     now: float = 0.0
+    in_place: bool = False
     stopped: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
 

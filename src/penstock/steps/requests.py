@@ -32,7 +32,7 @@ def request_of(
         commit=revision.commit, branch=row["options"].get("branch", ""), last=last_of(world, asked, entry.name),
         configured=world.configured, references={n: str(r) for n, r in world.environment.secrets.items()},
         groups={name: group.people for name, group in world.environment.groups.items()}, now=world.clock.now(),
-        stopped=stopped,
+        in_place=world.home is not None, stopped=stopped,
     )  # fmt: skip
 
 
