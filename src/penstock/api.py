@@ -69,8 +69,12 @@ class Desk:
 
 def open_desk(root: Path | None = None) -> Desk:
     """The state folder, made when it is not there."""
+    from penstock import waking
+
     state = State(root or default_root()).make()
-    return Desk(state, Store(state.records))
+    desk = Desk(state, Store(state.records))
+    waking.mind_previews(desk.state, desk.store)
+    return desk
 
 
 def release(
@@ -110,7 +114,12 @@ def onward(desk: Desk, service: str, environment: str, to: str, repository: Path
     if serving is None:
         raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
                         "what serves there would be released", f"penstock release --to {environment}")  # fmt: skip
-    return release(desk, repository, serving["commit_id"], to)
+    from penstock.orders import order_release
+
+    asked_by = str(serving["options"].get("branch", ""))
+    return order_release(
+        desk, repository, serving["commit_id"], to, again=False, older=False, supersede=False, branch=asked_by
+    )
 
 
 def rollback(desk: Desk, service: str, environment: str, to: str | None = None, *, fresh_secrets: bool = False) -> int:

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.core.branches import fits
 from penstock.core.rollout import strategies
-from penstock.errors import UserError
+from penstock.errors import Blocked, UserError
 from penstock.manifest import Environment
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import environments, orders, releases
 from penstock.records.store import Row
-from penstock.worlds import MANIFEST, manifest_at, target_of
+from penstock.worlds import MANIFEST, environment_named, manifest_at, target_of
 
 if TYPE_CHECKING:
     from penstock.api import Desk
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
 
 def order_release(
     desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool, supersede: bool,
-    hotfix: str = "", labels: Sequence[str] = (),
+    hotfix: str = "", labels: Sequence[str] = (), branch: str = "",
 ) -> int:  # fmt: skip
-    """A release of a commit. Everything that can be wrong with the asking is said here, before anything is written."""
+    """A release of a commit. Everything that can be wrong with the asking is said here, before anything is written.
+
+    `branch`: the one that asks, where the word for the commit names none.
+    """
     forge = GitForge(repository)
     root = forge.root_commit()
     commit = forge.resolve(asked)
     manifest = manifest_at(forge, commit)
-    environment = environment_named(manifest, name)
+    environment = environment_named(manifest, name, desk.store)
+    branch = branch_of(forge, asked) or branch
+    check_branch(environment, branch, asked)
     _check_template(forge, commit, environment)
     _check_calendar(forge, commit, environment)
     check_hotfix(environment, hotfix)
     environments.know(desk.store, manifest.service, root, str(repository))
     forge.mirror(desk.state.repository(manifest.service), commit)
     options: dict[str, Any] = {"again": again, "older": older, "version": forge.describe_version(commit)}
-    options |= {"branch": branch_of(forge, asked)}
+    options |= {"branch": branch}
     options |= {"labels": list(labels)} if labels else {}
     options |= {"hotfix": " ".join(hotfix.split())} if hotfix else {}
     values = _resolve(desk, environment)  # before there is a number: an order that cannot be given uses none up
@@ -53,6 +59,17 @@ def branch_of(forge: GitForge, asked: str) -> str:
     if asked in ("HEAD", "@"):
         return forge.branch()
     return asked.removeprefix("origin/") if forge.is_branch(asked) else ""
+
+
+def check_branch(environment: Environment, branch: str, asked: str) -> None:
+    """What may be released only by some branches is asked for by one of them."""
+    if not environment.branches or fits(branch, environment.branches):
+        return
+    only = f"only what is asked for by the branch {' or '.join(environment.branches)} is released there"
+    what = f"the branch `{branch}` is not released to `{environment.name}`"
+    if not branch:
+        what = f"`{asked}` names no branch, and `{environment.name}` asks for one"
+    raise Blocked("branch", what, MANIFEST, only, "penstock release BRANCH, by the name of such a branch")
 
 
 def check_hotfix(environment: Environment, reason: str) -> None:
@@ -99,7 +116,7 @@ def order_again(
 ) -> int:
     """A rollback to a revision that is kept, or a restart or drill of it, placed anew; under a number of its own."""
     forge = GitForge(desk.state.repository(service))
-    environment = environment_named(manifest_at(forge, found["commit_id"]), name)
+    environment = environment_named(manifest_at(forge, found["commit_id"]), name, desk.store)
     if found["artifact"] and not Path(found["artifact"]).exists():
         raise UserError("artifact-gone", f"the artifact of {found['id']} is not there any more", found["artifact"],
                         next=f"release it anew: penstock release {found['commit_id'][:12]} --to {name} --older")  # fmt: skip
@@ -116,15 +133,6 @@ def order_again(
         options["suffix"] = f".{number}"
     _seal(desk, number, options, supersede=kind == "rollback")
     return number
-
-
-def environment_named(manifest: Any, name: str) -> Environment:
-    """An environment of a manifest; an error that names those there are."""
-    found: Environment | None = manifest.environments.get(name)
-    if found is None:
-        raise UserError("no-environment", f"there is no environment `{name}`", MANIFEST,
-                        next=f"one of: {', '.join(manifest.environments)}")  # fmt: skip
-    return found
 
 
 def _write(

@@ -21,6 +21,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "keeper": {
         "local": "penstock.providers.local.target:bring_up",
     },
+    "port_is_free": {
+        "local": "penstock.providers.local.tcp_ports:is_free",
+    },
+    "remove": {
+        "local": "penstock.providers.local.removing:remove",
+    },
     "metrics": {
         "local": "penstock.providers.local.metrics:LocalMetrics",
     },

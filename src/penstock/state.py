@@ -62,6 +62,18 @@ class State:
     def worker_log(self) -> Path:
         return self.root / "worker.log"
 
+    @property
+    def previews_lock(self) -> Path:
+        return self.root / "previews.lock"
+
+    @property
+    def previews_log(self) -> Path:
+        return self.root / "previews.log"
+
+    @property
+    def previews_looked(self) -> Path:
+        return self.root / "previews.looked"
+
     def repository(self, service: str) -> Path:
         return self.root / "repos" / f"{service}.git"
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from penstock.api import Desk, who
 from penstock.core.target import Desired, Fence, UnitDesire
 from penstock.errors import Blocked, NeedsPerson, PenstockError, UserError
-from penstock.orders import environment_named
 from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.records import environments, releases
-from penstock.worlds import checkout_at, manifest_at, target_of
+from penstock.worlds import checkout_at, environment_named, manifest_at, target_of
 
 DEADLINE_S = 120.0
 
@@ -28,7 +27,7 @@ def take_down(desk: Desk, service: str, name: str) -> Iterator[str]:
         raise UserError("no-environment", f"{service} was never released to {name}", name,
                         next="`penstock status` lists the environments")  # fmt: skip
     forge = GitForge(desk.state.repository(service))
-    environment = environment_named(manifest_at(forge, last["commit_id"]), name)
+    environment = environment_named(manifest_at(forge, last["commit_id"]), name, desk.store)
     files = checkout_at(desk.state, forge, last["number"], last["commit_id"])
     target = target_of(desk.state, service, environment, files)
     units = {unit: UnitDesire({}) for unit in target.observe().placed}

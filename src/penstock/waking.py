@@ -1,14 +1,21 @@
-"""Whether a worker lives, and starting one: without importing the engine."""
+"""Whether a worker lives, and starting one; and previews that are over, taken down by the way. Without importing the engine."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from penstock import shell
+from penstock.errors import PenstockError
+from penstock.records import previews
+from penstock.records.store import Store
 from penstock.state import State
+
+LOOK_EVERY_S = 600.0  # whether the branches of previews are still there
 
 _started: dict[Path, shell.Process] = {}  # by this process, so that it starts no second one meanwhile
 
@@ -32,3 +39,26 @@ def ensure(state: State) -> None:
         env = {**os.environ, "PENSTOCK_STATE": str(state.root)}
         argv = [sys.executable, "-m", "penstock", "work"]
         _started[state.root] = shell.spawn(argv, state.worker_log, cwd="/", env=env)
+
+
+def mind_previews(state: State, store: Store) -> None:
+    """Start to take down what is over, beside whatever is done now: when a preview's time has come, and now and then for
+    those whose branch may be gone.
+    """
+    ends = [row["expires_at"] for row in previews.living(store) if not row["busy"]]
+    if not ends:
+        return
+    now, looked = time.time(), _looked(state)
+    if any(looked < end <= now for end in ends) or now - looked > LOOK_EVERY_S:
+        env = {**os.environ, "PENSTOCK_STATE": str(state.root)}
+        with suppress(OSError, PenstockError):  # whatever is asked for is done all the same
+            state.previews_looked.touch(mode=0o600)
+            shell.spawn([sys.executable, "-m", "penstock", "preview", "--expire"], state.previews_log, cwd="/", env=env)
+
+
+def _looked(state: State) -> float:
+    """When previews were last looked at; 0 for never."""
+    try:
+        return state.previews_looked.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

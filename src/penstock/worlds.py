@@ -8,19 +8,19 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from penstock import registry, workplaces
 from penstock.core import data
 from penstock.core.reading import Reading
 from penstock.core.revision import revision_of
 from penstock.core.target import Artifact, Revision
-from penstock.errors import StateError
-from penstock.manifest import Environment, read
+from penstock.errors import StateError, UserError
+from penstock.manifest import Environment, Manifest, read
+from penstock.manifest.templates import environment_of
 from penstock.ports import Metrics, Target
 from penstock.providers.artifacts import Store as Artifacts
 from penstock.providers.git import GitForge
-from penstock.records import releases, revisions
+from penstock.records import previews, releases, revisions
 from penstock.records.store import Row, Store
 from penstock.state import State
 from penstock.steps.world import World
@@ -128,16 +128,40 @@ def metrics_of(state: State, service: str, environment: Environment) -> Metrics:
     return found
 
 
-def manifest_at(forge: GitForge, commit: str) -> Any:
+def manifest_at(forge: GitForge, commit: str) -> Manifest:
     """The manifest of a commit; an error when the commit has none."""
-    from penstock.errors import UserError
-
     text = forge.read(commit, MANIFEST)
     if text is None:
         raise UserError("no-manifest", f"there is no {MANIFEST} in the commit {commit[:12]}", MANIFEST,
                         "a release reads the manifest from the commit that it releases, not from the work tree",
                         f"write {MANIFEST} (see `penstock explain manifest`) and commit it")  # fmt: skip
     return read(text, MANIFEST, registry.kinds())
+
+
+def environment_named(manifest: Manifest, name: str, store: Store | None = None) -> Environment:
+    """An environment of a manifest, or by the records one that is a branch's; an error that names those there are.
+
+    Without records a template stands for any of its environments: enough to look at, nothing to release to.
+    """
+    known = previews.get(store, manifest.service, name) if store else None
+    found = manifest.environments.get(known["template"] if known else name)
+    if found is None or (known and not found.is_template):
+        raise UserError("no-environment", f"there is no environment `{name}`", MANIFEST,
+                        "it was made after a template that this commit does not have" if known else "",
+                        f"one of: {', '.join(manifest.environments)}")  # fmt: skip
+    if known:
+        return environment_of(found, name, known["branch"], known["ports"])
+    if found.is_template and store:
+        raise _template(found, previews.living(store, manifest.service))
+    return environment_of(found, name, name, {}) if found.is_template else found
+
+
+def _template(environment: Environment, there: list[Row]) -> UserError:
+    name = environment.name
+    made = ", ".join(row["environment"] for row in there if row["template"] == name)
+    return UserError("template-itself", f"`{name}` is a template: each branch has an environment of its own", MANIFEST,
+                     f"there is {made}" if made else f"no branch of {' or '.join(environment.branches)} has one yet",
+                     "penstock preview, or penstock preview BRANCH; --to takes the environment of a branch")  # fmt: skip
 
 
 def template_at(forge: GitForge, commit: str, environment: Environment) -> str:
@@ -153,7 +177,7 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
     service = row["service"]
     forge = GitForge(state.repository(service))
     manifest = manifest_at(forge, row["commit_id"])
-    environment = manifest.environments[row["environment"]]
+    environment = environment_named(manifest, row["environment"], store)
     secrets = _secrets(Path(row["options"]["secrets"]))
     work = state.release(number)
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,10 +190,16 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
         template=template_at(forge, row["commit_id"], environment), repository=str(state.repository(service)),
-        configured={name: one.env for name, one in manifest.environments.items()},
+        configured=_configured(manifest, environment),
         processors=len(os.sched_getaffinity(0)), brings=forge.brings, doubts=doubts_of(state, row),
         calendar=_calendar(forge, row["commit_id"], environment),
     )  # fmt: skip
+
+
+def _configured(manifest: Manifest, environment: Environment) -> dict[str, dict[str, str]]:
+    """What is configured in each environment; a template is none, the environment of a branch is."""
+    found = {name: one.env for name, one in manifest.environments.items() if not one.is_template}
+    return {**found, environment.name: environment.env}
 
 
 def doubts_of(state: State, row: Row) -> Callable[[Row], str]:

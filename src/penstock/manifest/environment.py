@@ -15,6 +15,7 @@ from penstock.manifest.checks import Checks, Pace
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import Reminder
+from penstock.manifest.leased import Leased
 from penstock.manifest.logs import Logs
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.report import ReportForm
@@ -48,13 +49,18 @@ class TargetEntry(Section):
     kind: str
     section: SerializeAsAny[Section]
 
+    @property
+    def expires_s(self) -> float | None:
+        """How long after its last release an environment of a branch is taken down; None: it stays."""
+        return self.section.expires_s if isinstance(self.section, Leased) else None
+
 
 class Environment(Section):
     """One environment, fully resolved.
 
     `said` tells of every dotted key where it was said ("line 40", "production, line 12"), or that it is a
     "default". Whatever it `sees` are names, every glob written out. Times are in seconds; `$ENVIRONMENT` is
-    filled in where `env` and `secrets` name it.
+    filled in where `env` and `secrets` name it; in a template it still stands there.
     """
 
     name: str
@@ -83,12 +89,18 @@ class Environment(Section):
     checks: Checks = Checks()
     pace: Pace = Pace()
     windows: Windows | None = None
+    branches: tuple[str, ...] = ()
     said: dict[str, str] = Field(default_factory=dict)
 
     @property
     def bake_s(self) -> float:
         """How long a promoted revision is watched in all."""
         return span_s(self.bake)
+
+    @property
+    def is_template(self) -> bool:
+        """Whether each branch that fits gets an environment of its own, made after this one."""
+        return bool(self.branches) and self.target.expires_s is not None
 
     def sees(self, unit: str) -> tuple[str, ...]:
         """The names of the secrets that a unit gets."""

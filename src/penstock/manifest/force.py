@@ -22,6 +22,7 @@ from penstock.manifest.said import said
 from penstock.manifest.secrets import SecretReference
 from penstock.manifest.section import Section
 from penstock.manifest.target import fits, target
+from penstock.manifest.templates import comes_and_goes
 from penstock.manifest.times import Times
 from penstock.manifest.typed import typed
 from penstock.manifest.unit import Unit
@@ -63,6 +64,7 @@ def in_force(
     if whole:
         _lacking(key, tree, problems)
         _beside_units(where, tree, units, problems)
+        comes_and_goes(where, tree, problems)
         references(tree, build[1], problems)
     if not whole or problems or where is None:
         return None

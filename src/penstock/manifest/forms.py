@@ -19,6 +19,7 @@ from penstock.manifest.bake import or_period
 from penstock.manifest.core_schema import yaml_value
 from penstock.manifest.groups import Reach
 from penstock.manifest.health import request_path
+from penstock.manifest.leased import port_range
 from penstock.manifest.problems import choice
 from penstock.manifest.rollout import Increment
 from penstock.manifest.secrets import SecretReference
@@ -60,6 +61,7 @@ READ: dict[Any, Form] = {
     permille: Form("percentage", {"type": "string", "pattern": f"^{_SHARE}$"}),
     request_path: Form("path", {"type": "string", "pattern": r"^/\S*$"}),
     or_no_traffic: Form("none", NONE),
+    port_range: Form("range of ports", {"type": "string", "pattern": "^[0-9]{1,5}-[0-9]{1,5}$"}),
 }
 WRITTEN: dict[type[Section], Form] = {
     Margin: Form(

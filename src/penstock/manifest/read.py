@@ -13,6 +13,7 @@ from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.parse import parse
 from penstock.manifest.problems import Problems
 from penstock.manifest.resolve import globs_written_out, overlay, resolve
+from penstock.manifest.templates import fitting_names
 from penstock.manifest.typed import refuse_braces, refuse_key, typed
 from penstock.manifest.whom import known_names
 from penstock.manifest.words import is_name
@@ -36,7 +37,7 @@ OVERRIDABLE = frozenset(
             "windows",
         ),
         *("bake", "rollback_within", "unattended", "keep_evidence"),
-        *("approvals", "after", "hotfix", "waivers", "checks", "pace"),
+        *("approvals", "after", "hotfix", "waivers", "checks", "pace", "branches"),
     }
 )
 _ONCE_INSTEAD = "the line, moved to the left, outside `environments`"
@@ -51,7 +52,6 @@ LATER = frozenset(
             "notify",
         ),
         *(
-            "branches",
             "start",
             "flags",
             "silence",
@@ -91,6 +91,7 @@ def _manifest(tree: Map, kinds: Kinds, problems: Problems) -> Manifest | None:
     environments = {}
     named = _environments(tree, problems)
     resolved = resolve(common, named, problems)
+    fitting_names(named, resolved, problems)
     for name, tree_of in resolved.items():
         known_names(tree_of, [other for other in named.entries if other != name], problems)
     for name, entry in named.entries.items():

@@ -6,17 +6,16 @@ whole.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from penstock.manifest.node import Entry, Map, Node, Scalar, Seq, is_none, said_by
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.secrets import seen
+from penstock.manifest.templates import ENVIRONMENT, is_template
 
 BY_NAME = frozenset({"env", "secrets", "units", "groups", "waivers"})
 RESOLVED_MAX = 15_000
-_ENVIRONMENT = re.compile(r"\$ENVIRONMENT(?![A-Za-z0-9_])")
 
 
 def resolve(common: Map, environments: Map, problems: Problems) -> dict[str, Map]:
@@ -32,7 +31,8 @@ def resolve(common: Map, environments: Map, problems: Problems) -> dict[str, Map
             _too_much(environments.entries[name].key, problems)
             break
         if tree:
-            resolved[name] = globs_written_out(_filled_in(tree, name), tree.get("secrets"))
+            filled = tree if is_template(tree) else _filled_in(tree, name)
+            resolved[name] = globs_written_out(filled, tree.get("secrets"))
     return resolved
 
 
@@ -188,7 +188,7 @@ def _filled_in(tree: Map, name: str) -> Map:
 
     def within(node: Node, *, fill: bool) -> Node:
         if isinstance(node, Scalar):
-            return replace(node, text=_ENVIRONMENT.sub(lambda _: name, node.text)) if fill else node
+            return replace(node, text=ENVIRONMENT.sub(lambda _: name, node.text)) if fill else node
         if isinstance(node, Seq):
             return replace(node, items=tuple(within(item, fill=fill) for item in node.items))
         return replace(node, entries={key: _within(entry, key, fill) for key, entry in node.entries.items()})

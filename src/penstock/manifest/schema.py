@@ -123,6 +123,8 @@ def _map(model: type[Section], name: str, extra: Mapping[str, Schema] | None = N
         if "run" in needed:
             needed.remove("run")
             found["anyOf"] = [{"required": ["run"]}, {"required": ["sh"]}]
+    if model.one_of:
+        found["anyOf"] = [{"required": [key]} for key in model.one_of]
     properties |= extra or {}
     return {**found, **({"required": needed} if needed else {})}
 
@@ -145,7 +147,10 @@ def _short(model: type[Section]) -> Schema | None:
 
 def _target(kinds: Mapping[str, type[Section]]) -> Schema:
     """`is`, and then the keys of that platform."""
-    bare = [kind for kind, model in kinds.items() if not any(i.is_required() for i in model.model_fields.values())]
+    bare = [
+        kind for kind, model in kinds.items()
+        if not model.one_of and not any(info.is_required() for info in model.model_fields.values())
+    ]  # fmt: skip
     whole = {
         "type": "object",
         "properties": {"is": {"enum": sorted(kinds), "description": "The platform."}},

@@ -21,13 +21,15 @@ class Section(BaseModel):
     """A section of the manifest: frozen, and a key that is not known is an error.
 
     `not_yet` names keys that the language has and this version does not act on. `written` names the keys that
-    a person may write; None means all of them. (A margin is written as one scalar, never by its fields.)
+    a person may write; None means all of them. (A margin is written as one scalar, never by its fields.) Of the keys
+    in `one_of`, one at least must be there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     not_yet: ClassVar[frozenset[str]] = frozenset()
     written: ClassVar[frozenset[str] | None] = None
+    one_of: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def short_for(cls, text: str) -> str:

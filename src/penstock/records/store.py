@@ -86,6 +86,13 @@ MIGRATIONS = (
         uid INTEGER NOT NULL, from_at REAL NOT NULL, until_at REAL, thawed_at REAL, thawed_by TEXT NOT NULL DEFAULT '',
         thaw_reason TEXT NOT NULL DEFAULT '');
     """,
+    """
+    CREATE TABLE previews (
+        service TEXT NOT NULL, environment TEXT NOT NULL, template TEXT NOT NULL, branch TEXT NOT NULL,
+        repository TEXT NOT NULL, ports TEXT NOT NULL DEFAULT '{}', url TEXT NOT NULL DEFAULT '',
+        expires_s REAL NOT NULL, since REAL NOT NULL, removed_at REAL, PRIMARY KEY (service, environment),
+        UNIQUE (service, template, branch));
+    """,
 )
 FORMAT = len(MIGRATIONS)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from penstock.core.target import Capabilities
+from penstock.manifest.leased import Leased
 from penstock.manifest.section import Command, Count, Duration, Flag, Section, count, not_acted_on, wrong
 
 
@@ -34,7 +35,7 @@ def _instances(value: Any) -> Any:
     return {k: count(v) for k, v in value.items()} if isinstance(value, dict) else count(value)
 
 
-class CommandSection(Section):
+class CommandSection(Leased):
     """`observe` prints what is there, `converge` reads on its input what shall be and makes it so.
 
     `shift` moves traffic only, `back` takes the way back, `preview` says what would happen, `testimony` what
