@@ -45,8 +45,8 @@ def in_force(
     """
     health = None if is_none(tree.get("health")) else _one("health", Health, tree, problems) or Health()
     units = _units(tree, health, problems)
-    times = typed(Times, tree.only(_TIMES), key, problems) or Times()
-    gates = typed(Gates, tree.only(_GATES), key, problems) or Gates()
+    times = _said(Times, tree.only(_TIMES), key, problems)
+    gates = _said(Gates, tree.only(_GATES), key, problems)
     where = _target(tree, kinds, problems)
     parts: dict[str, Any] = {
         "env": _env(tree, problems),
@@ -71,6 +71,11 @@ def in_force(
     parts |= {name: getattr(part, name) for part in (times, gates) for name in type(part).model_fields}
     found = Environment(name=key.text, build=build[0], units=units, health=health, target=where, **parts)
     return found.model_copy(update={"said": said(found, (times, gates), tree, build[1])})
+
+
+def _said(model: type[S], tree: Map, key: Scalar, problems: Problems) -> S:
+    """What stands at the top by keys of its own; of many environments most say nothing of it."""
+    return (typed(model, tree, key, problems) if tree.entries else None) or model()
 
 
 def _lacking(key: Scalar, tree: Map, problems: Problems) -> None:

@@ -93,7 +93,7 @@ def _manifest(tree: Map, kinds: Kinds, problems: Problems) -> Manifest | None:
     resolved = resolve(common, named, problems)
     fitting_names(named, resolved, problems)
     for name, tree_of in resolved.items():
-        known_names(tree_of, [other for other in named.entries if other != name], problems)
+        known_names(name, tree_of, named.entries, problems)
     for name, entry in named.entries.items():
         whole = name in resolved and isinstance(entry.value, Map)
         environments[name] = in_force(

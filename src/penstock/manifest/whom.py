@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from penstock.manifest.node import Map, Node, Scalar, Seq
 from penstock.manifest.problems import Problems, choice, nearest
 
 
-def known_names(tree: Map, environments: Iterable[str], problems: Problems) -> None:
-    """Note every name in `approvals`, `hotfix`, `after`, `waivers` and the questions of the checklist that leads nowhere."""
+def known_names(name: str, tree: Map, environments: Collection[str], problems: Problems) -> None:
+    """Of the environment of a name, note every name in `approvals`, `hotfix`, `after`, `waivers` and the questions of the checklist that leads nowhere."""
     for word in _groups_named(tree):
         _among(
             word,
@@ -21,16 +21,17 @@ def known_names(tree: Map, environments: Iterable[str], problems: Problems) -> N
         )
     for word in _keys(tree.get("after")):
         why = "`after` names other environments of this file"
-        _among(word, environments, "unknown-environment", "environment", why, problems)
+        others = environments if word.text != name else [other for other in environments if other != name]
+        _among(word, others, "unknown-environment", "environment", why, problems)
     lines = [name for moment in _values(tree.get("checklist")) for name in _names(moment)]
     for word in _keys(tree.get("waivers")):
         why = "a waiver is of a line of the checklist, and takes away what it is of"
         _among(word, lines, "unknown-check", "check", why, problems)
 
 
-def _among(word: Scalar, known: Iterable[str], code: str, of: str, why: str, problems: Problems) -> None:
-    names = list(known)
-    if word.text not in names:
+def _among(word: Scalar, known: Collection[str], code: str, of: str, why: str, problems: Problems) -> None:
+    if word.text not in known:
+        names = list(known)
         instead = nearest(word.text, names) or (f"one of: {choice(names)}" if names else f"a {of}, and its name")
         problems.add(code, word.place, f"there is no {of} `{word.text[:60]}`", why, instead)
 
