@@ -9,7 +9,7 @@ from penstock.manifest.problems import Problems, choice, nearest
 
 
 def known_names(name: str, tree: Map, environments: Collection[str], problems: Problems) -> None:
-    """Of the environment of a name, note every name in `approvals`, `hotfix`, `after`, `waivers` and the questions of the checklist that leads nowhere."""
+    """Note every name in an environment's `approvals`, `hotfix`, `after`, `waivers` and questions that leads nowhere."""
     for word in _groups_named(tree):
         _among(
             word,
