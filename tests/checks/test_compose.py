@@ -94,3 +94,48 @@ def test_any_bytes_have_an_outcome(text: bytes, request_for: Make, tmp_path: Pat
     """Whatever a file holds, there is an outcome and no exception."""
     (tmp_path / "compose.yaml").write_bytes(text)
     assert run(request_for, tmp_path).state in ("passed", "failed", "errored")
+
+
+_SERVICE = "services:\n  web:\n    image: web:1.0\n    restart: always\n    healthcheck: {test: [CMD, x]}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "rule", "line"),
+    [
+        ("    volumes:\n      - data:/x\n      - ${SOCKET:-/var/run/docker.sock}:/x\n", "docker-socket", 8),
+        ("    volumes: ['~/.ssh:/root/.ssh:ro']\n", "host-path", 6),
+        ("    volumes:\n      - {type: bind, source: /etc/passwd, target: /x}\n", "host-path", 7),
+        ("    devices: ['/dev/mem:/dev/mem']\n", "device", 6),
+        ("    cgroup: host\n", "host", 6),
+        ("    command: redis-server --requirepass Sommer-7-Regen\n", "plain-secret", 6),
+        ("    command: [x, --password, Sommer-7-Regen]\n", "plain-secret", 6),
+        ("    environment:\n      LEVEL: info\n      DB_PASSWORD: Sommer-7-Regen\n", "plain-secret", 8),
+    ],
+)
+def test_other_ways_to_be_the_machine(more: str, rule: str, line: int, tmp_path: Path, request_for: Make) -> None:
+    """Each is found in its own line, not in the line of the list that it stands in."""
+    (tmp_path / "compose.yaml").write_text(_SERVICE + more)
+    outcome = run(request_for, tmp_path)
+    assert ({rule}, f"compose.yaml:{line}") == (rules(outcome), outcome.findings[0].where)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["    volumes: ['/etc/localtime:/etc/localtime:ro']\n", "    command: [x, --password-file, /run/secrets/p]\n"],
+)
+def test_what_is_harmless_beside_it(more: str, tmp_path: Path, request_for: Make) -> None:
+    """The machine's time, and the name of a file, are no secret."""
+    (tmp_path / "compose.yaml").write_text(_SERVICE + more)
+    assert () == run(request_for, tmp_path).findings
+
+
+def test_a_default_that_stands_in_for_a_tag(tmp_path: Path, request_for: Make) -> None:
+    """What is behind `:-` is what runs where nobody says otherwise."""
+    (tmp_path / "compose.yaml").write_text(_SERVICE.replace("web:1.0", "web:${TAG:-latest}"))
+    assert {"image-tag"} == rules(run(request_for, tmp_path))
+
+
+def test_what_is_ignored_for_good_needs_no_day(request_for: Make) -> None:
+    """A section with `ignore` and without `until` is itself again as plain data."""
+    entry = {"rule": "*", "reason": "all of it is only a sample"}
+    assert "passed" == run(request_for, RECORDED / "faulty", at_most="none", ignore=[entry]).state

@@ -75,6 +75,28 @@ def test_all_is_as_it_should_be(request_for: Make) -> None:
         ({"A": "http://localhost:5432"}, "`A` names localhost"),
         ({"A": "127.0.0.1"}, "`A` names 127.0.0.1"),
         ({"A": "orders.sandbox"}, "`A` names sandbox"),
+        ({"A": "ordersStaging"}, "`A` names Staging"),
+        ({"A": "http://127.0.0.5/"}, "`A` names 127.0.0.5"),
+        ({"A": "http://0.0.0.0:80"}, "`A` names 0.0.0.0"),
+        ({"A": "http://host.docker.internal:80"}, "`A` names host.docker.internal"),
+        ({"A": "https://api-m.sandbox.pay.example"}, "`A` names sandbox"),
+        ({"A": "postgres://shop@test.db.example/shop"}, "`A` names test"),
+        ({"A": "https://api-qa.example.com/v1"}, "`A` names qa"),
+        ({"A": "pk_test_" + "x1x2x3x4"}, "`A` names pk_test_"),
+        ({"A": "CHANGE_IT"}, "`A` is a placeholder"),
+        ({"A": "TODO".title() + ": ask them"}, "`A` is a placeholder"),
+        ({"A": "REPLACE_WITH_REAL_VALUE"}, "`A` is a placeholder"),
+        ({"A": "fill me in"}, "`A` is a placeholder"),
+        ({"A": "null"}, "`A` is a placeholder"),
+        ({"A": "placeholder-key"}, "`A` is a placeholder"),
+        ({"A": "sk-" + "x" * 16}, "`A` is a placeholder"),
+        ({"A": "https://<host>/api"}, "`A` is a placeholder"),
+        ({"A": "00000000-0000-0000-0000-000000000000"}, "`A` is a placeholder"),
+        ({"A": "%API_KEY%"}, "`A` has a name in it that nobody filled in"),
+        ({"A": "$(API_KEY)"}, "`A` has a name in it that nobody filled in"),
+        ({"A": "<%= ENV['A'] %>"}, "`A` has a name in it that nobody filled in"),
+        ({"A": '"https://api.example.com"'}, "`A` has quotation marks around its value"),
+        ({"A": "abc\u200b"}, "`A` has a character in it that nobody sees"),
     ],
 )
 def test_a_value_that_is_wrong(env: dict[str, str], said: str, request_for: Make) -> None:
@@ -88,7 +110,9 @@ def test_a_value_that_is_wrong(env: dict[str, str], said: str, request_for: Make
     "value",
     [
         "https://api.example.com", "production", "x", "latest", "$2b$10$abcDEF", "Shop <shop@example.com>", "devices",
-        "localhost.example.com", "0", "none", "a b", "instaging", "https://127.0.0.15/", "100%", "https://sandboxes.example",
+        "localhost.example.com", "0", "none", "a b", "instaging", "https://227.0.0.15/", "100%", "https://sandboxes.example",
+        "https://acme.example/latest/test-results", "testimonials", "0.0.0.0", "<b>x</b>", '{"a": "<b>"}', "a<b and b>c",
+        "placeholder.svg", "https://acme.example/todo-list", '["a", "b"]', "https://acme.example/?q=$filter", "US$100",
     ],
 )  # fmt: skip
 def test_a_value_that_only_looks_wrong(value: str, request_for: Make) -> None:
@@ -283,4 +307,6 @@ def test_an_environment_without_variables_is_skipped(request_for: Make) -> None:
 def test_a_sentence_is_one_line(request_for: Make) -> None:
     """Control characters of a value are not shown."""
     outcome = run(request_for, {}, env={"A": " \x1b[31m\u2028a\nb"})
-    assert "1 wrong: `A` has space around its value: ` \ufffd[31m\ufffda\ufffdb`" == outcome.sentence
+    seen = "` \ufffd[31m\ufffda\ufffdb`"
+    said = f"`A` has space around its value: {seen}; `A` has a character in it that nobody sees: {seen}"
+    assert f"2 wrong: {said}" == outcome.sentence

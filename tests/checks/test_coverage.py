@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -329,3 +330,29 @@ def test_a_profile_of_go_that_is_cut_inside_a_line_is_not_judged() -> None:
     for at in range(12, len(whole)):
         with pytest.raises(Unreadable):
             read(whole[:at])
+
+
+_STATEMENTS = {"0": {"start": {"line": 1, "column": 0}}, "1": {"start": {"line": 2, "column": 0}}}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"# made by c8\r\nTN:\r\nSF:a.js\r\nDA:1,1\r\nDA:2,0\r\nend_of_record\r\n",
+        b"VER:1\nTN:\nSF:a.js\nDA:1,1\nDA:2,0\nend_of_record\n",
+        json.dumps({"a.js": {"path": "a.js", "statementMap": _STATEMENTS, "s": {"0": 3, "1": 0}}}).encode(),
+        b'<coverage clover="3.2.0"><project><file name="a.js" path="a.js"><class name="A"/>'  # noqa: ISC004
+        b'<line num="1" count="2" type="stmt"/><line num="2" count="0" type="stmt"/><line num="9" count="1" type="method"/>'
+        b"</file></project></coverage>",
+    ],
+    ids=["lcov with a comment", "lcov with a version", "istanbul", "clover"],
+)
+def test_what_tools_of_javascript_write_is_read(report: bytes) -> None:
+    """LCOV with a head, Istanbul's own JSON, and Clover say the same of the same lines."""
+    assert {"a.js": {1: True, 2: False}} == {path: file.lines for path, file in read(report).items()}
+
+
+def test_a_report_of_istanbul_that_is_not_whole_is_none() -> None:
+    """A statement without a count was not inspected."""
+    with pytest.raises(Unreadable):
+        read(json.dumps({"a.js": {"statementMap": _STATEMENTS, "s": {"0": 3}}}).encode())

@@ -129,3 +129,27 @@ def test_any_text_has_an_answer(lines: list[str]) -> None:
     else:
         said = "read"
     assert said
+
+
+@pytest.mark.parametrize(
+    "source", [".env.example", ".env.sample .env.dist", "certs/ca.pem", "rds-ca-bundle.pem", "fullchain.pem"]
+)
+def test_a_copied_file_that_holds_no_secret(source: str) -> None:
+    """Examples of an environment, and certificates, are meant to be in an image."""
+    assert "secret" not in {rule for rule, _ in found(f"FROM node:22\nCOPY {source} /app/\nUSER app\n")}
+
+
+@pytest.mark.parametrize(
+    "source", [".env", ".env.production", "server.key", "key.pem", ".ssh", ".aws", "id_ed25519", "a.p12", ".npmrc"]
+)
+def test_a_copied_file_that_holds_a_secret(source: str) -> None:
+    """Keys, and what tools keep their logins in."""
+    assert ("secret", 2) in found(f"FROM node:22\nCOPY {source} /app/\nUSER app\n")
+
+
+def test_a_secret_that_a_command_exports() -> None:
+    """The layer's history has the command."""
+    assert ("secret", 2) in found("FROM node:22\nRUN export API_TOKEN=4f9c2d81ab77 && ./fetch\nUSER app\n")
+    assert ("secret", 2) not in found(
+        "FROM node:22\nRUN TOKEN_FILE=/run/secrets/t API_TOKEN=$(cat t) ./fetch\nUSER app\n"
+    )

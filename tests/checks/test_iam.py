@@ -166,3 +166,9 @@ def test_nothing_granted_is_skipped(request_for: Make, tmp_path: Path) -> None:
     assert "skipped" == run(request_for, tmp_path, {"file": "t.yaml"}).state
     (tmp_path / "t.yaml").write_text("words")
     assert "errored" == run(request_for, tmp_path, {"file": "t.yaml"}).state
+
+
+def test_what_cannot_be_narrower_is_no_finding() -> None:
+    """Metrics have no resource in practice; a tag that must be there narrows `*`."""
+    tagged = allow("ec2:StartInstances", "*", Condition={"StringEquals": {"aws:ResourceTag/app": "shop"}})
+    assert set() == found(policy(allow("cloudwatch:PutMetricData", "*"), tagged))

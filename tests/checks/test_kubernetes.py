@@ -122,3 +122,60 @@ def test_any_bytes_have_an_outcome(text: bytes, request_for: Make, tmp_path: Pat
     """Whatever a file holds, there is an outcome and no exception."""
     (tmp_path / "web.yaml").write_bytes(text)
     assert run(request_for, tmp_path).state in ("passed", "failed", "errored")
+
+
+_POD = """apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: n}
+spec:
+  securityContext: {runAsNonRoot: true}
+  containers:
+    - {name: c, image: "a:1", resources: {limits: {cpu: 1, memory: 1Mi}}, MORE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ("args: [--password, Sommer-7-Regen]", "plain-secret"),
+        ("securityContext: {seccompProfile: {type: Unconfined}}", "unconfined"),
+        ("securityContext: {procMount: Unmasked}", "unconfined"),
+        ("securityContext: {windowsOptions: {hostProcess: true}}", "unconfined"),
+    ],
+)
+def test_a_container_that_is_more_than_it_seems(more: str, rule: str, tmp_path: Path, request_for: Make) -> None:
+    """A secret as a word of its own, and fences that are taken down."""
+    (tmp_path / "pod.yaml").write_text(_POD.replace("MORE", more))
+    assert {rule} == rules(run(request_for, tmp_path))
+
+
+def test_containers_that_come_later_count(tmp_path: Path, request_for: Make) -> None:
+    """An ephemeral container is a container."""
+    later = '  ephemeralContainers: [{name: e, image: "a:latest", resources: {limits: {cpu: 1, memory: 1Mi}}}]\n'
+    (tmp_path / "pod.yaml").write_text(_POD.replace(", MORE", "") + later)
+    assert {"image-tag"} == rules(run(request_for, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("db:\\n  password: Sommer-7-Regen\\n", {"plain-secret"}),
+        ("db:\\n  password_policy: min-12\\n  passwordSecret: shop-database\\n", set()),
+    ],
+)
+def test_a_file_of_settings_in_a_config_map(text: str, found: set[str], tmp_path: Path, request_for: Make) -> None:
+    """What is set in it is looked at line by line; a name of a secret is none."""
+    manifest = f'apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: n}}\ndata: {{app.yaml: "{text}"}}\n'
+    (tmp_path / "map.yaml").write_text(manifest)
+    assert found == rules(run(request_for, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("things", "verbs", "wide"), [("secrets", "get", True), ("pods/exec", "create", True), ("pods", "get", False)]
+)
+def test_a_role_that_reaches_everything(things: str, verbs: str, wide: bool, tmp_path: Path, request_for: Make) -> None:
+    """In the whole cluster, reading secrets or running programs in pods is as good as all of it."""
+    rule = f"{{apiGroups: [''], resources: [{things}], verbs: [{verbs}]}}"
+    role = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: a}}\nrules: [{rule}]\n"
+    (tmp_path / "role.yaml").write_text(role)
+    assert ({"wide-role"} if wide else set()) == rules(run(request_for, tmp_path))

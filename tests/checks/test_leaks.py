@@ -129,6 +129,11 @@ HARMLESS = {
     "penstock.yaml": "secrets:\n  SMOKE_TOKEN: env:SHOP_SMOKE_TOKEN1\n  API_TOKEN: file:/etc/shop/t0ken\n",
     "j.json": f'{{"hashed_secret": "{chars(40, "0123456789abcdef")}", "public_token": "{chars(30)}"}}',
     "i.py": "password = hash2user\ntoken = tokens2of_the_whole_service\n",
+    "k.py": 'PASSWORD_HASHER = "argon2id"\nTOKEN_SHA256 = "' + chars(64, "0123456789abcdef") + '"\n',
+    "m.py": 'TOKEN_COOKIE = "__Host-v2-2026x9"\n',
+    "k.sh": "curl -u \"$USER:$PASSWORD\" https://a.io\ntool --password-stdin <p1.txt --token $TOKEN1 --secret=<the secret 1>\n",
+    "k.xml": "<password>${env.PASSWORD1}</password><token>change-me-1</token>\n",
+    "l.py": 'from six import moves\nattributes = [("HTTPPasswordMgr", "urllib2"), ("Token", "string?")]\n',
     "h.py": 'TOKEN_PATTERN = "[A-Za-z0-9]{36}"\nghp = "gh' + 'p_' + "x" * 36 + '"\n',
 }  # fmt: skip
 
@@ -499,3 +504,55 @@ def test_a_section_that_cannot_be_is_refused(section: dict[str, Any], said: str)
     with pytest.raises(ValidationError) as refused:
         LeaksSection.model_validate(section)
     assert said in str(refused.value)
+
+
+_HEX = "0123456789abcdef"
+_WORD = "Kor" + "mor-an_7x2"
+_OTHER = [
+    (
+        "xa" + "pp-1-A" + chars(10, string.ascii_uppercase) + "-" + chars(13, string.digits) + "-" + chars(64, _HEX),
+        "slack-token",
+    ),
+    ("sk-" + "proj-" + chars(120), "openai-key"),
+    ("S" + "K" + chars(32, _HEX), "twilio-key"),
+    (chars(10, string.digits) + ":AA" + chars(33), "telegram-token"),
+    ("discord.com/api/webhooks/" + chars(18, string.digits) + "/" + chars(68), "discord-webhook"),
+    (chars(14) + ".atlas" + "v1." + chars(67), "terraform-token"),
+    ("dp" + ".pt." + chars(43), "doppler-token"),
+    ("lin_" + "api_" + chars(40), "linear-token"),
+    ("da" + "pi" + chars(32, _HEX), "databricks-token"),
+    ("gl" + "sa_" + chars(32) + "_" + chars(8, _HEX), "grafana-token"),
+    ("PM" + "AK-" + chars(24, _HEX) + "-" + chars(34), "postman-token"),
+    ("fi" + "gd_" + chars(40), "figma-token"),
+    ("ruby" + "gems_" + chars(48, _HEX), "rubygems-token"),
+    ("AGE-SECRET" + "-KEY-1" + chars(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"), "age-key"),
+]
+
+
+@pytest.mark.parametrize(("secret", "rule"), _OTHER, ids=[rule for _, rule in _OTHER])
+def test_tokens_of_other_services(secret: str, rule: str) -> None:
+    """Each is known by its own form, whatever the name of the variable."""
+    assert [rule] == [hit.rule for hit in scan(f'client = Client("{secret}")\n', "src/a.py")]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("a.py", 'PASSWORD: str = "{}"'), ("a.ts", 'const dbPassword: string = "{}";'), ("a.go", 'const DBPassword string = "{}"'),
+        ("a.php", "define('DB_PASSWORD', '{}');"), ("a.xml", "<password>{}</password>"), ("a.sh", "curl -u admin:{} https://a.io"),
+        ("a.sh", "tool --password {} --quiet"), ("a.sh", "sshpass -p '{}' ssh a@b.io"),
+        (".netrc", "machine a.io login ana password {}"), ("a.json", '{{"c": "Server=db.a.io;User Id=sa;Password={};"}}'),
+    ],
+)  # fmt: skip
+def test_a_password_is_found_however_it_is_handed_over(path: str, line: str) -> None:
+    """With a type beside its name, in an option, an element, or a connection's text."""
+    assert [("assigned-secret", _WORD)] == [(hit.rule, hit.secret) for hit in scan(line.format(_WORD), path)]
+
+
+def test_a_header_that_lets_in_is_a_secret() -> None:
+    """Bearer and Basic, whatever asks."""
+    for line in (
+        f'curl -H "Authorization: Bearer {GITHUB[4:]}" https://a.io',
+        f'{{"Authorization": "Basic {chars(30)}=="}}',
+    ):
+        assert ["assigned-secret"] == [hit.rule for hit in scan(line, "src/a.sh")]

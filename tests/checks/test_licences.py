@@ -219,3 +219,44 @@ def test_a_cut_report_is_never_judged(name: str, at: int) -> None:
     whole = (RECORDED / name).read_bytes().rstrip()
     with pytest.raises(Unreadable):
         read(whole[: at % len(whole)])
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("MIT/Apache-2.0", "MIT OR Apache-2.0"), ("Apache License, 2.0", "Apache-2.0"), ("BSD (3-clause)", "BSD-3-Clause"),
+        ("OSI Approved :: MIT License", "MIT"), ("Simplified BSD", "BSD-2-Clause"), ("MIT-License", "MIT"),
+        ("Apache Software License 2.0", "Apache-2.0"), ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 WITH LLVM-exception"),
+        ("MIT WITH Commons-Clause", "None"),
+    ],
+)  # fmt: skip
+def test_words_for_a_licence_are_understood(said: str, means: str) -> None:
+    """Commas, brackets and slashes are as people write them; a condition that takes rights away makes it unknown."""
+    assert means == str(understood(said))
+
+
+def test_a_bill_in_spdx_is_read() -> None:
+    """What was concluded counts before what was declared; the document's own subject is none of its packages."""
+    bill = {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [
+            {"name": "shop", "SPDXID": "SPDXRef-shop", "licenseConcluded": "NOASSERTION"},
+            {
+                "name": "a",
+                "SPDXID": "SPDXRef-a",
+                "versionInfo": "1",
+                "licenseConcluded": "GPL-3.0-only",
+                "licenseDeclared": "MIT",
+            },
+            {
+                "name": "b",
+                "SPDXID": "SPDXRef-b",
+                "versionInfo": "2",
+                "licenseConcluded": "NOASSERTION",
+                "licenseDeclared": "MIT",
+            },
+        ],
+        "relationships": [{"relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-shop"}],
+    }
+    read_of_it = [(str(one), one.licences) for one in read(json.dumps(bill).encode())]
+    assert [("a@1", ("GPL-3.0-only",)), ("b@2", ("MIT",))] == read_of_it

@@ -264,3 +264,27 @@ def test_any_file_is_read(content: bytes) -> None:
     for name in ("a.yml", "a.json"):
         with suppress(NoLinks):
             assert all(isinstance(link.to, str) for link in in_data(name, content, "link"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a class="x" href="gone.md">x</a>', "<img width=3 src='gone.md'>", "[a\\] b](gone.md)", "- x\n\n    [a](gone.md)",
+        "<!-- a -->[a](gone.md)", "<!--\na\n--> [a](gone.md)", "x\n    [a](gone.md)", "```\n<!--\n```\n[a](gone.md)",
+    ],
+)  # fmt: skip
+def test_a_link_is_found_however_it_is_written(text: str) -> None:
+    """HTML in Markdown has links, and so has what stands in a list or behind a comment."""
+    assert ["gone.md"] == [link.to for link in in_markdown("a.md", text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!--\n[a](gone.md)\n-->", "text\n\n    [a](gone.md)\n\n    [b](gone.md)\n", "\\[a](gone.md)", "x[^1]\n\n[^1]: note",
+        "- x\n\n  ```\n  [a](gone.md)\n  ```", "`<img src='gone.png'>`",
+    ],
+)  # fmt: skip
+def test_what_is_no_link_is_not_asked(text: str) -> None:
+    """Comments over several lines, indented code, escaped brackets and footnotes have no links."""
+    assert [] == in_markdown("a.md", text)

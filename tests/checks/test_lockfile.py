@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.checks import lockfile_files as files
+from penstock.checks import lockfile_node as node
 from penstock.checks.lockfile import LockfileCheck, LockfileSection, found_in
 from penstock.checks.tests_reading import Unreadable
 from penstock.core import data
@@ -291,3 +293,55 @@ def test_any_bytes_are_judged_or_refused(reader: Any, lock: bytes, beside: bytes
         assert isinstance(reader(lock, lambda name: beside), list)
     except Unreadable:
         return
+
+
+def _beside(**manifest: Any) -> Callable[[str], bytes | None]:
+    return {"package.json": json.dumps({"name": "shop", **manifest}).encode()}.get
+
+
+_YARN = b'# yarn lockfile v1\n\n"@shop/b@~2.0.0":\n  version "2.0.1"\n\na@^1, a@^1.2:\n  version "1.3.0"\n'
+_BERRY = b'__metadata:\n  version: 8\n\n"@shop/b@npm:~2.0.0":\n  version: 2.0.1\n\n"a@npm:^1, a@npm:^1.2":\n  version: 1.3.0\n'
+_PNPM = b"""lockfileVersion: '9.0'
+importers:
+  .:
+    dependencies:
+      a: {specifier: ^1, version: 1.3.0}
+    devDependencies:
+      '@shop/b': {specifier: ~2.0.0, version: 2.0.1}
+packages:
+  a@1.3.0: {resolution: {integrity: sha512-x}}
+"""
+_PNPM_5 = b"lockfileVersion: 5.4\nspecifiers:\n  a: ^1\n  '@shop/b': ~2.0.0\ndependencies:\n  a: 1.3.0\n"
+_BUN = b'{"lockfileVersion": 1, "workspaces": {"": {"dependencies": {"a": "^1",}, "devDependencies": {"@shop/b": "~2.0.0"},},},}'
+_NODE = [(node.yarn, _YARN), (node.yarn, _BERRY), (node.pnpm, _PNPM), (node.pnpm, _PNPM_5), (node.bun, _BUN)]
+
+
+@pytest.mark.parametrize(("held", "lock"), _NODE, ids=["yarn 1", "yarn 4", "pnpm 9", "pnpm 5", "bun"])
+def test_locks_of_other_managers_of_node(held: Callable[..., list[str]], lock: bytes) -> None:
+    """In step with what was asked for; out of step with another range, and with something more."""
+    asked = {"dependencies": {"a": "^1"}, "devDependencies": {"@shop/b": "~2.0.0"}}
+    assert [] == held(lock, _beside(**asked))
+    assert ["a" in said for said in held(lock, _beside(**{**asked, "dependencies": {"a": "^2"}}))] == [True]
+    more = held(lock, _beside(**asked, optionalDependencies={"c": "^1"}))
+    assert 1 == len(more)
+    assert "`c`" in more[0]
+
+
+@pytest.mark.parametrize(("held", "lock"), [(node.pnpm, _PNPM), (node.pnpm, _PNPM_5), (node.bun, _BUN)])
+def test_what_is_locked_and_not_asked_for_is_said(held: Callable[..., list[str]], lock: bytes) -> None:
+    """pnpm and bun write down what was asked for, so that what is gone from it shows."""
+    assert ["@shop/b" in said for said in held(lock, _beside(dependencies={"a": "^1"}))] == [True]
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=60)
+def test_no_lock_of_node_breaks_its_reader(lock: bytes) -> None:
+    """Any bytes are differences, or Unreadable."""
+    for held in (node.yarn, node.pnpm, node.bun):
+        with suppress(Unreadable):
+            held(lock, _beside(dependencies={"a": "^1"}))
+
+
+def test_a_mark_of_the_byte_order_is_no_requirement() -> None:
+    """Some editors of Windows write one."""
+    assert [] == files.requirements(b"\xef\xbb\xbfa==1.0\r\n", lambda _: None, hashes=False)

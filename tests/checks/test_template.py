@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from penstock.checks.infra.declared import read_stack
 from penstock.checks.infra.reading import Unreadable, documents
-from penstock.checks.infra.resource import SEVERITIES
+from penstock.checks.infra.resource import SEVERITIES, Setting
+from penstock.checks.infra.rules import exposed
 from penstock.checks.infra.secrets import is_plain_secret
 from penstock.checks.template import TemplateCheck, TemplateSection
 from penstock.checks.template_lint import lint_report
@@ -458,3 +460,39 @@ def test_every_key_has_its_item(kind: str) -> None:
     lines = [line for line in (find("check", kind).__doc__ or "").splitlines() if line.strip().startswith("- `")]
     explained = {word for line in lines for word in line.partition(":")[0].split("`")[1::2]}
     assert own == explained
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "rule"),
+    [
+        (
+            "ElasticLoadBalancingV2::Listener",
+            "{Port: 80, Protocol: HTTP, DefaultActions: [{Type: forward}]}",
+            "in-the-open",
+        ),
+        (
+            "CloudFront::Distribution",
+            "{DistributionConfig: {DefaultCacheBehavior: {ViewerProtocolPolicy: allow-all}}}",
+            "in-the-open",
+        ),
+        ("EC2::Instance", "{MetadataOptions: {HttpTokens: optional}}", "metadata-v1"),
+        ("Cognito::IdentityPool", "{AllowUnauthenticatedIdentities: true}", "unauthenticated"),
+        ("ECS::TaskDefinition", "{ContainerDefinitions: [{Name: a, Privileged: true}]}", "privileged"),
+        ("ElasticLoadBalancingV2::Listener", "{Port: 80, Protocol: HTTP, DefaultActions: [{Type: redirect}]}", ""),
+        ("ElasticLoadBalancingV2::Listener", "{Port: 443, Protocol: HTTPS, DefaultActions: [{Type: forward}]}", ""),
+        (
+            "CloudFront::Distribution",
+            "{DistributionConfig: {DefaultCacheBehavior: {ViewerProtocolPolicy: https-only}}}",
+            "",
+        ),
+        ("EC2::Instance", "{MetadataOptions: {HttpTokens: !Ref Tokens}}", ""),
+        ("Cognito::IdentityPool", "{AllowUnauthenticatedIdentities: false}", ""),
+    ],
+)
+def test_what_somebody_wrote_so(type_: str, properties: str, rule: str) -> None:
+    """A setting that sends in the open, or lets everybody in, is found at its line; what is known later is not judged."""
+    text = f"Resources:\n  A:\n    Type: AWS::{type_}\n    Properties: {properties}\n"
+    stack = read_stack(text.encode(), "t.yaml", {}, "")
+    hits = [hit for one in exposed.RULES for hit in one(stack, Setting())]
+    assert ([rule] if rule else []) == [hit.rule for hit in hits]
+    assert {"t.yaml:4"} >= {hit.where for hit in hits}

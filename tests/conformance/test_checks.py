@@ -24,7 +24,7 @@ LINES: dict[str, tuple[Mapping[str, Any], ...]] = {
     "branch": ({"on": "main"},),
     "command": ({"run": "no-such-program $TOKEN"}, {"run": {"sh": "/bin/echo $TOKEN; exit 1"}, "sees": ["TOKEN"]}),
     "commits": ({"style": "conventional"},),
-    "compose": ({},),
+    "compose": ({}, {"ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]}),
     "configuration": (
         {},
         {"require": ["A", "TOKEN"], "shapes": {"TOKEN": "/sk-.+/", "B": "url"}, "same": "A", "differences": "block"},
@@ -32,7 +32,7 @@ LINES: dict[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "coverage": ({"report": "coverage.json"},),
     "custom": ({"run": "no-such-program"}, {"run": {"sh": "/bin/echo $TOKEN"}, "sees": ["TOKEN"]}),
-    "dockerfile": ({},),
+    "dockerfile": ({}, {"ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]}),
     "drill": ({},),
     "findings": ({"report": "a.sarif"}, {"run": "no-such-program $TOKEN", "report": "a.sarif"}),
     "fresh": (
@@ -45,8 +45,14 @@ LINES: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"instances": "4", "report": "load.json", "peak": "900/s"},
     ),
     "http": ({"get": "/"}, {"post": f"{NOWHERE}/x", "bearer": "$TOKEN", "json": {"a": "$B"}}),
-    "iam": ({"file": "template.yaml"},),
-    "kubernetes": ({"file": "deployment.yaml"},),
+    "iam": (
+        {"file": "template.yaml"},
+        {"file": "template.yaml", "ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]},
+    ),
+    "kubernetes": (
+        {"file": "deployment.yaml"},
+        {"file": "deployment.yaml", "ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]},
+    ),
     "leaks": ({},),
     "licences": ({"allow": ["MIT"]},),
     "links": (
@@ -86,7 +92,7 @@ LINES: dict[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "reviews": ({"forge": "github", "repository": "acme/shop", "url": NOWHERE, "token": "$TOKEN"},),
     "sbom": ({"report": "sbom.json"},),
-    "serverless": ({},),
+    "serverless": ({}, {"ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]}),
     "slo": (
         {
             "url": NOWHERE,
@@ -97,8 +103,14 @@ LINES: dict[str, tuple[Mapping[str, Any], ...]] = {
         },
         {"url": f"{NOWHERE}/$TOKEN", "source": "json", "availability": "99%", "good": "a.b", "requests": "c"},
     ),
-    "template": ({"file": "template.yaml"},),
-    "terraform": ({"report": "plan.json"},),
+    "template": (
+        {"file": "template.yaml"},
+        {"file": "template.yaml", "ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]},
+    ),
+    "terraform": (
+        {"report": "plan.json"},
+        {"report": "plan.json", "ignore": [{"rule": "a-rule", "resource": "a-resource", "reason": "it is borne"}]},
+    ),
     "tests": ({"report": "tests.xml"}, {"run": "no-such-program $TOKEN", "report": "tests.xml"}),
     "ticket": (
         {"pattern": r"CHG\d+"},

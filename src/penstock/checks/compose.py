@@ -25,7 +25,7 @@ class ComposeSection(Judged):
 class ComposeCheck:
     """Passes when nothing above `at_most` is found in the Compose files.
 
-    It looks for privileged containers, the socket of Docker and the machine's own folders in a container, images
+    It looks for privileged containers, the socket of Docker, devices and the machine's own folders in a container, images
     without a tag, secrets in plain text; as less grave for services without `restart` or `healthcheck`, and as
     information for ports on every address. Docker is not asked; `${...}` is known only later, and is not judged.
 

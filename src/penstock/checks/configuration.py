@@ -19,7 +19,7 @@ from penstock.manifest.check import CheckSection
 from penstock.manifest.groups import one_or_several
 from penstock.manifest.section import Variable
 
-EXAMPLES = (".env.example", "env.example")
+EXAMPLES = (".env.example", "env.example", ".env.sample", ".env.template", ".env.dist")
 _EXAMPLE_LIMIT = 256 << 10
 _MOST = 100
 _EVIDENCE = 60 << 10  # of characters, each of which may be four bytes
@@ -63,15 +63,16 @@ class ConfigurationCheck:
     """Passes when every variable the environment needs is there, not empty, of the right shape, and meant for it.
 
     A variable that was forgotten, or that was copied from another environment, shows only when the code reads it.
-    Empty values, space around a value, placeholders (`changeme`, `<your-key>`), a `$NAME` left in a value, and
-    values that name another environment (in production `localhost` too) fail. A wrong value of `env` is shown; of
-    a secret nothing is, not even its length. What changed since the last release is listed.
+    Empty values, space or quotation marks around a value, placeholders (`changeme`, `<your-key>`), a `$NAME` left
+    in a value, and values that name another environment fail (in production also `localhost`, a host named test, qa
+    or sandbox, and a key such as sk_test_...). A wrong value of `env` is shown; of a secret nothing is, not even its
+    length. What changed since the last release is listed.
 
     - `require`: the names that must be there. If left out: every name in `env` and `secrets`, and those in
       `example`. Only of a secret that `require` or `shapes` names the value is looked at; of others it is known
       that the manifest has a reference, which is said.
     - `example`: a file of the repository with a line `NAME=...` for all that the code reads. If left out, and
-      `require` too: `.env.example` or `env.example`, where there is one.
+      `require` too: `.env.example`, `env.example`, `.env.sample`, `.env.template` or `.env.dist`, where there is one.
     - `optional`: names of that file that need not be there.
     - `shapes`: the shape of a value, by name: url, integer, number, boolean, duration, email, host, json, a
       `/pattern/` for all of it, or a list of the words it may be.

@@ -16,14 +16,31 @@ from penstock.manifest.section import wrong
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 _PLACEHOLDER = re.compile(
-    r"""(?ix) .*\b(?:change|replace)[-_ ]?(?:me|this)\b.* | .*<[a-z_][\w\ -]*>.* | .*\{\{.*\}\}.*
-    | to[-_ ]?do | tb[dc] | fix[-_ ]?me | x{3,} | \*{3,} | \.{3} | (?:my|your|insert)[-_ ].*(?:here|key|token|secret)
-    | placeholder | dummy | undefined | example""",
+    r"""(?ix) .*\b(?:change|replace)[-_ ]?(?:me|this|it)\b.* | replace[-_ ]with[-_ ].* | fill[-_ ](?:me|this|it)?[-_ ]?in
+    | <[a-z_][\w\ -]*> | (?:[^\s"'<>]*<[a-z_][\w-]*>)+[^\s"'<>]* | .*\{\{.*\}\}.* | (?:to[-_ ]?do | fix[-_ ]?me)(?::.*)?
+    | tb[dc] | n/a | (?:[^\W_]+[-_]){0,9}x{3,} | \*{3,} | \.{3} | 0{8}(?:-0{4}){3}-0{12} | \[object\ object\] | nan
+    | (?:my|your|insert)[-_ ].*(?:here|key|token|secret) | (?:[^\W_]+[-_]){0,5}placeholder(?:[-_][^\W_]+){0,5} | redacted
+    | dummy | undefined | null | example""",
     re.DOTALL,
 )
-_UNEXPANDED = re.compile(r"\$(?:[A-Z_][A-Z0-9_]+(?![A-Za-z0-9])|\{[A-Za-z_][^}]*\})")
-_UNEXPANDED_SECRET = re.compile(r"\$[A-Z_][A-Z0-9_]+|.*\$\{[A-Z_][A-Z0-9_]*\}.*", re.DOTALL)
-_LOOPBACK = re.compile(r"(?i)(?<![a-z0-9.-])(?:localhost|127\.0\.0\.1|\[::1\])(?![a-z0-9.-])")
+_UNEXPANDED = re.compile(
+    r"\$(?:[A-Z_][A-Z0-9_]+(?![A-Za-z0-9])|\{[A-Za-z_][^}]*\}|\([A-Z_][A-Z0-9_]*\))|%[A-Z_][A-Z0-9_]+%|<%=[^%]*%>"
+)
+_UNEXPANDED_SECRET = re.compile(
+    r"\$[A-Z_][A-Z0-9_]+|.*\$\{[A-Z_][A-Z0-9_]*\}.*|\$\([A-Z_][A-Z0-9_]*\)|%[A-Z_][A-Z0-9_]+%|<%=[^%]*%>", re.DOTALL
+)
+_LOOPBACK = re.compile(
+    r"(?i)(?<![a-z0-9.-])(?:localhost(?:\.localdomain)?|127(?:\.[0-9]{1,3}){3}|\[::1\]|host\.docker\.internal)(?![a-z0-9.-])"
+    r"|(?<=://)0\.0\.0\.0(?![0-9.])|(?<=@)0\.0\.0\.0(?![0-9.])"
+)
+_TRIED_OUT = re.compile(r"(?i)(?<![a-z0-9])(?:test|testing|qa|uat|sandbox|pre-?prod|non-?prod)(?![a-z0-9])")
+"""What a host is called where something is tried out."""
+_HOST_OF = re.compile(r"://(?:[^\s/@]*@)?([^\s/:@?#]+)")
+_TEST_KEY = re.compile(r"(?:[a-z]{2,5}_test|sandbox)_[A-Za-z0-9]{6,}")
+"""A key of a service's own test mode: Stripe's, and of those who name theirs as it does."""
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_QUOTED = re.compile(r"([\"']).*\1", re.DOTALL)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 _KNOWN_AS = (
     frozenset({"production", "prod", "prd", "live"}),
     frozenset({"staging", "stage", "stg"}),
@@ -33,8 +50,8 @@ _SHORTEST = 3  # a shorter name of an environment stands in half of all values
 _SHOWN = 80
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h|d|w))+")
-_HOST = re.compile(r"(?i)(?=.{1,253}(?::|$))[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})*\.?(?::[0-9]{1,5})?")
-_EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+")
+_HOST = re.compile(r"(?i)(?=.{1,253}(?::|$))[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})*\.?(?::([0-9]{1,5}))?")
+_EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>.]+(?:\.[^@\s<>.]+)+")
 
 
 def _is_url(value: str) -> bool:
@@ -43,7 +60,13 @@ def _is_url(value: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    return bool(parts.scheme and (parts.netloc or parts.path.startswith("/"))) and not re.search(r"\s", value)
+    local = parts.path.startswith("/") and parts.scheme not in ("http", "https")
+    return bool(parts.scheme and (parts.netloc or local)) and not re.search(r"\s", value)
+
+
+def _is_host(value: str) -> bool:
+    found = _HOST.fullmatch(value)
+    return found is not None and int(found[1] or 0) <= 65535
 
 
 def _is_json(value: str) -> bool:
@@ -61,7 +84,7 @@ SHAPES: dict[str, tuple[str, Callable[[str], object]]] = {
     "boolean": ("true or false", re.compile(r"(?i)true|false|0|1|yes|no|on|off").fullmatch),
     "duration": ("a duration such as 30s", _DURATION.fullmatch),
     "email": ("an address of mail", _EMAIL.fullmatch),
-    "host": ("a host", _HOST.fullmatch),
+    "host": ("a host", _is_host),
     "json": ("JSON", _is_json),
 }
 
@@ -90,7 +113,7 @@ Shape = Annotated[str | tuple[str, ...], AfterValidator(_known_shape)]
 def needed(text: str) -> dict[str, int]:
     """Every name that an example of an environment file sets, with its line; what is commented out is not needed."""
     found: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         if named := _LINE.match(line):
             found.setdefault(named[1], number)
     return found
@@ -113,6 +136,10 @@ def problems(
     found = []
     if value != value.strip():
         found.append(_finding(name, "has space around its value", seen, "the same value without it"))
+    if _UNSEEN.search(value):
+        found.append(_finding(name, "has a character in it that nobody sees", seen, "the value, typed anew"))
+    if not allowed and shape != "json" and len(value) > 1 and _QUOTED.fullmatch(value):
+        found.append(_finding(name, "has quotation marks around its value", seen, "the same value without them"))
     if not allowed and _PLACEHOLDER.fullmatch(value.strip()):
         return [*found, _finding(name, "is a placeholder", seen, "the real value, or its name in `allow`")]
     unexpanded = _UNEXPANDED_SECRET.fullmatch(value.strip()) if secret else _UNEXPANDED.search(value)
@@ -144,13 +171,20 @@ def names_another(value: str, here: str, others: Iterable[str]) -> str:
     theirs = {word for other in others for word in _words(other)}
     if _KNOWN_AS[0] & {*own, *re.split(r"[-_]", here.lower())}:
         theirs |= _KNOWN_AS[1] | _KNOWN_AS[2]
-        if found := _LOOPBACK.search(value):
+        if found := _LOOPBACK.search(value) or _tried_out(value):
             return found[0]
+    value = _CAMEL.sub("-", value)  # `ordersStaging` names it, too
     for word in sorted(theirs - own):
         mine = any(re.search(_whole(word), one) for one in own)
         if len(word) >= _SHORTEST and not mine and (found := re.search(_whole(word), value)):
             return found[0]
     return ""
+
+
+def _tried_out(value: str) -> re.Match[str] | None:
+    """Where in a value the host of a place to try things out is named, or a key of such a place."""
+    hosts = (_TRIED_OUT.search(one[1]) for one in _HOST_OF.finditer(value))
+    return _TEST_KEY.match(value) or next(filter(None, hosts), None)
 
 
 def _words(environment: str) -> frozenset[str]:

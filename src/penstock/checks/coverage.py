@@ -68,7 +68,7 @@ class CoverageSection(Reported):
 class CoverageCheck:
     """Passes when enough of the code ran in its tests, and not less than in the last release.
 
-    The report is coverage.py's JSON, Cobertura or JaCoCo XML, LCOV, or Go's profile; which one, its content tells.
+    The report is coverage.py's or Istanbul's JSON, Cobertura, Clover or JaCoCo XML, LCOV, or Go's profile.
     Lines are counted; in Go statements, as its own tool does, and in a report of coverage.py that has branches, those
     as well. Of several reports a line ran if it ran in one. On the first release there is nothing to compare with:
     that is said, and `at_least` decides.

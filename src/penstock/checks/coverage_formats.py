@@ -1,4 +1,4 @@
-"""Coverage reports: coverage.py's JSON, Cobertura and JaCoCo XML, LCOV, and Go's profile, recognised by their content."""
+"""Coverage reports: coverage.py's and Istanbul's JSON, Cobertura, Clover and JaCoCo XML, LCOV, and Go's profile."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from penstock.checks.tests_reading import Began, Ended, Unreadable, elements, sh
 
 _GO_BLOCK = re.compile(r"(.+):(\d{1,9})\.\d{1,9},(\d{1,9})\.\d{1,9} (\d{1,9}) (\d{1,18})")
 _GO_MODE = re.compile(r"mode: (set|count|atomic)\s*\n")
+_LCOV = re.compile(rb"(?:#[^\n]*\n|VER:[^\n]*\n|\s)*(?:TN:|SF:)")
 _LONGEST_BLOCK = 100_000  # lines; no function is that long
 
 
@@ -44,16 +45,19 @@ def read(data: bytes) -> Files:
     """The files of a report in any of the formats; Unreadable for anything else, or a report that is not whole."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"{"):
-        found = _coverage_py(tree_of(data))
+        tree = tree_of(data)
+        found = _istanbul(tree) if _is_istanbul(tree) else _coverage_py(tree)
     elif head.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
         found = _xml(data)
     elif head.startswith(b"mode:"):
         found = _go(data.decode("utf-8", "replace"))
-    elif head.startswith((b"TN:", b"SF:")):
+    elif _LCOV.match(head):
         found = _lcov(data.decode("utf-8", "replace"))
     else:
         what = "is no coverage report" if head else "is empty"
-        raise Unreadable(f"{what}: coverage.py's JSON, Cobertura or JaCoCo XML, LCOV and Go's profile are")
+        raise Unreadable(
+            f"{what}: coverage.py's or Istanbul's JSON, Cobertura, Clover or JaCoCo XML, LCOV and Go's profile are"
+        )
     if not any(file.units for file in found.values()):
         raise Unreadable("names no line of code")
     return found
@@ -96,6 +100,23 @@ def _coverage_py_file(said: dict[str, Any]) -> File:
     return file
 
 
+def _is_istanbul(tree: Any) -> bool:
+    entries = list(tree.values()) if isinstance(tree, dict) else []
+    return bool(entries) and all(isinstance(one, dict) and "statementMap" in one and "s" in one for one in entries)
+
+
+def _istanbul(tree: dict[str, Any]) -> Files:
+    """coverage-final.json: a line ran if a statement that begins in it did, as Istanbul's own report counts lines."""
+    found: defaultdict[str, File] = defaultdict(File)
+    try:
+        for path, said in tree.items():
+            for key, place in said["statementMap"].items():
+                found[path].line(int(place["start"]["line"]), int(said["s"][key]) > 0)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unreadable(f"is no report of Istanbul as we know it ({shown(error, 60)})") from error
+    return dict(found)
+
+
 def _xml(data: bytes) -> Files:
     events = elements(data)
     first = next(events, None)
@@ -106,7 +127,7 @@ def _xml(data: bytes) -> Files:
 
 
 def _cobertura(events: Iterator[Began | Ended]) -> Files:
-    """Lines of methods stand again in their class, so those of the methods count as well, and once."""
+    """Lines of methods stand again in their class, so those of the methods count as well, and once. Clover begins alike."""
     found: defaultdict[str, File] = defaultdict(File)
     sources: list[str] = []
     current = ""
@@ -115,7 +136,12 @@ def _cobertura(events: Iterator[Began | Ended]) -> Files:
             if event.tag == "source" and event.text.strip():
                 sources.append(event.text.strip())
         elif event.tag == "class":
-            current = event.attributes.get("filename", "")
+            current = event.attributes.get("filename", current)  # a class of Clover's stands in its file
+        elif event.tag == "file":
+            current = event.attributes.get("path") or event.attributes.get("name", "")
+        elif event.tag == "line" and "count" in event.attributes and current:
+            if event.attributes.get("type") != "method":
+                found[current].line(_whole(event.attributes.get("num")), _whole(event.attributes["count"]) > 0)
         elif event.tag == "line" and current:
             number, hits = _whole(event.attributes.get("number")), _whole(event.attributes.get("hits"))
             found[current].line(number, hits > 0)

@@ -95,7 +95,8 @@ class LeaksCheck:
 
     A secret that was committed and removed again is leaked all the same: whoever has the repository has it. Of a first
     release the newest commits are read. Own rules always look: for the forms of the keys and tokens that services give
-    out, private keys, passwords in URLs, and what is assigned to a name that says password, secret, token or key. In tests
+    out, private keys, passwords in URLs, and what is assigned to a name that says password, secret, token or key, or is
+    handed over in a header, an option or an element. In tests
     and documents the last two count only when a machine must have made them. Where gitleaks (with your .gitleaks.toml) or
     kingfisher is installed, its rules look as well, offline.
 

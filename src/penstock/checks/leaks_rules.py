@@ -62,6 +62,39 @@ RULES = (
     _rule("huggingface-token", "hf_", rf"{_START}(hf_[A-Za-z]{{34}}){_END}", 3.5),
     _rule("shopify-token", "shp", rf"{_START}(shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{32}}){_END}"),
     _rule("vault-token", "hvs.", r"(hvs\.[A-Za-z0-9_-]{90,200})"),
+    _rule("slack-token", "xapp-", rf"{_START}(xapp-[0-9]-[A-Z0-9]{{8,14}}-[0-9]{{8,16}}-[a-f0-9]{{60,70}}){_END}"),
+    _rule("openai-key", "sk-proj- sk-svcacct- sk-admin-", r"(sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{60,200})", 4.0),
+    _rule("twilio-key", "SK", rf"{_START}(SK[0-9a-f]{{32}}){_END}", 3.3),
+    _rule("mailgun-key", "key-", rf"{_START}(key-[0-9a-f]{{32}}){_END}", 3.3),
+    _rule("telegram-token", ":AA", r"(?<![0-9A-Za-z])([0-9]{8,10}:AA[A-Za-z0-9_-]{33})(?![A-Za-z0-9_-])", 4.0),
+    _rule("discord-webhook", "/api/webhooks/",
+          r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,80})"),
+    _rule("teams-webhook", "/webhookb2/",
+          r"\.webhook\.office\.com/webhookb2/([\w@-]{36,80}/IncomingWebhook/[0-9a-f]{32}/[\w-]{36})"),
+    _rule("terraform-token", ".atlasv1.", rf"{_START}([A-Za-z0-9]{{14}}\.atlasv1\.[A-Za-z0-9_-]{{60,70}})", 4.0),
+    _rule("atlassian-token", "ATATT3", r"(ATATT3[A-Za-z0-9_=-]{100,200})", 4.0),
+    _rule("cloudflare-key", "v1.0-", rf"{_START}(v1\.0-[a-f0-9]{{24}}-[a-f0-9]{{146}}){_END}"),
+    _rule("sentry-token", "sntrys_", r"(sntrys_eyJ[A-Za-z0-9+/=_-]{60,300})", 4.0),
+    _rule("mapbox-token", "sk.eyJ", r"(sk\.eyJ[A-Za-z0-9_-]{40,200}\.[A-Za-z0-9_-]{20,30})", 4.0),
+    _rule("airtable-token", "pat", rf"{_START}(pat[A-Za-z0-9]{{14}}\.[a-f0-9]{{64}}){_END}", 4.0),
+    _rule("age-key", "AGE-SECRET-KEY-1", r"(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})"),
+    _rule("private-key", "PuTTY-User-Key-File",
+          r"PuTTY-User-Key-File-[23]:[^\0]{10,3000}?Private-Lines: [0-9]+\r?\n([A-Za-z0-9+/=]{40,64})"),
+    _rule("jwk", '"kty"', r'"kty"\s*:\s*"(?:EC|RSA|OKP)"[^{}]{0,4000}?"d"\s*:\s*"([A-Za-z0-9_-]{40,1400})"', 4.0),
+    *(_rule(f"{name}-token", mark, rf"{_START}({re.escape(mark)}{body}){_END}", 3.3) for name, mark, body in (
+        ("doppler", "dp.pt.", r"[A-Za-z0-9]{40,44}"), ("linear", "lin_api_", r"[A-Za-z0-9]{40}"),
+        ("notion", "ntn_", r"[A-Za-z0-9]{40,50}"),
+        ("databricks", "dapi", r"[a-f0-9]{32}(?:-[0-9])?"), ("new-relic", "NRAK-", r"[A-Z0-9]{27}"),
+        ("grafana", "glsa_", r"[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}"), ("pulumi", "pul-", r"[a-f0-9]{40}"),
+        ("planetscale", "pscale_tkn_", r"[\w.=-]{32,64}"), ("planetscale", "pscale_pw_", r"[\w.=-]{32,64}"),
+        ("heroku", "HRKU-AA", r"[A-Za-z0-9_-]{50,60}"), ("postman", "PMAK-", r"[a-f0-9]{24}-[A-Za-z0-9]{34}"),
+        ("square", "sq0csp-", r"[A-Za-z0-9_-]{43}"), ("figma", "figd_", r"[A-Za-z0-9_-]{38,46}"),
+        ("groq", "gsk_", r"[A-Za-z0-9]{52}"),
+        ("supabase", "sbp_", r"[a-f0-9]{40}"), ("rubygems", "rubygems_", r"[a-f0-9]{48}"), ("fly", "fo1_", r"[A-Za-z0-9_-]{43}"),
+        ("contentful", "CFPAT-", r"[A-Za-z0-9_-]{43}"), ("netlify", "nfp_", r"[A-Za-z0-9]{36,40}"),
+        ("sonar", "squ_", r"[a-f0-9]{40}"), ("sonar", "sqp_", r"[a-f0-9]{40}"),
+        ("bedrock", "ABSK", r"[A-Za-z0-9+/]{100,140}={0,2}"),
+    )),
     _rule("jwt", "eyJ", r"(?<![A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000})", 4.0),
 )  # fmt: skip
 """What services give out: each has a form of its own, so that these hardly ever mistake one thing for another."""
@@ -73,8 +106,26 @@ _URL = re.compile(
 )
 _ASSIGNED = re.compile(
     r"(?i)(pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|credential)s?"
-    r"([\w-]{0,30})[\"'\]]{0,2}\s{0,5}(?::=|=>|[=:])\s{0,5}(?:([\"'`])([^\"'`\s]{6,200})\3|([^\s\"'`,;#(){}\[\]]{6,200})(?=\s|$))"
+    r"([\w-]{0,30})[\"'\]]{0,2}"
+    r"(?:\s?: ?[A-Za-z][\w.\[\]| ]{1,20}(?==|\s=)|\s[Ss]tring(?=\s=))?"  # the type of a variable, before or behind it
+    r"\s{0,5}(?::=|=>|[=:])\s{0,5}(?:([\"'`])([^\"'`\s]{6,200})\3|([^\s\"'`,;#(){}\[\]]{6,200})(?=\s|$))"
 )
+_HANDED = re.compile(
+    r"""(?ix) authorization["']?\s*[:=,]\s*["']?(?:bearer|basic|token)\s+([A-Za-z0-9_.~+/=-]{16,400})
+    | \bcurl\b[^\n|;]{0,200}?\s(?:-u|--user)[\s=]*["']?[^\s:"'$]{1,80}:([^\s"'$]{6,200})
+    | \ssshpass\s+-p\s*["']?([^\s"'$]{6,200}) | ^sshpass\s+-p\s*["']?([^\s"'$]{6,200})
+    | \s--?(?:db-?)?(?:password|passwd|token|api-?key|secret)[\s=]+["']?([^\s"'$<{(\[-][^\s"'$]{5,200})
+    | <(?:password|passphrase|secret|token|apikey)>([^<>\s$]{6,200})</
+    | \bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S{6,200})
+    | (?:^|;)\s*(?:password|pwd)=([^;"'\s$]{6,200});
+    | \bdefine\(\s*["'][^"'\n]{0,40}(?:password|secret|token|api_?key|salt)["']\s*,\s*["']([^"'\s]{6,200})["']""",
+    re.MULTILINE,
+)
+_HANDED_MARKS = (
+    "authorization", "curl ", "sshpass ", "-password", "-passwd", "-token", "-secret", "-api", "-db", "<pass", "<secret>",
+    "<token>", "<apikey>", "machine ", "password=", "pwd=", "define(",
+)  # fmt: skip
+"""A secret that is handed over: in a header, an option, an element, or a part of a connection's text."""
 _BARE = re.compile(
     r"(?:^|/)(?:\.env[^/]*|[^/]*\.(?:env|properties|ini|cfg|conf|ya?ml|sh)|Dockerfile[^/]*|\.npmrc|\.pypirc)$"
 )
@@ -82,7 +133,7 @@ _NOT_SECRET = re.compile(  # what a name ends in that only speaks of a secret
     r"(?i)[_-]?(?:ids?|names?|ur[il]s?|endpoint|path|file(?:name)?|headers?|field|types?|prefix|suffix|hash(?:ed)?|digest|length|len"
     r"|size|ttl|age|days|expir\w*|timeout|arn|ref|version|label|title|placeholder|hint|error|message|column|env|var|class"
     r"|regex|pattern|policy|format|params?|count|limit|help|text|description|store|manager|provider|issuer|audience|scope"
-    r"|algorithm|algo|method|mode|strategy|required|enabled|rotation|key_?id|izer|s?_?from|ref|index)$"
+    r"|algorithm|algo|method|mode|strategy|required|enabled|rotation|key_?id|izer|hashers?|sha[0-9]*|md5|checksum|fingerprint|cookie(?:_?name)?|validators?|s?_?from|ref|index)$"
 )
 _HARMLESS = re.compile(r"(?i)(?<![a-z])(?:hash(?:ed)?|public|encrypted|sealed|csrf|next|num|max|min|no|is|has)[_-]?$")
 _PLACEHOLDER = re.compile(
@@ -111,7 +162,13 @@ def scan(text: str, path: str) -> list[Hit]:
     """All secrets of a text, one a line and rule at most, in order of lines."""
     ends = [found.start() for found in re.finditer("\n", text)]
     hits: dict[tuple[int, str], Hit] = {}
-    for name, at, secret in (*_tokens(text), *_private_keys(text), *_urls(text, path), *_assigned(text, path)):
+    for name, at, secret in (
+        *_tokens(text),
+        *_private_keys(text),
+        *_urls(text, path),
+        *_assigned(text, path),
+        *_handed(text, path),
+    ):
         line = bisect.bisect_left(ends, at) + 1
         hits.setdefault((line, secret), Hit(name, line, secret))
     return _one_a_place(sorted(hits.values(), key=lambda hit: hit.line))
@@ -174,6 +231,20 @@ def _assigned(text: str, path: str) -> Iterator[tuple[str, int, str]]:
         is_password = found[1].lower().startswith(("pass", "pwd"))
         if _looks_secret(value, is_password=is_password, in_tests=in_tests):
             yield "assigned-secret", found.start(4) if found[4] else found.start(5), value
+
+
+def _handed(text: str, path: str) -> Iterator[tuple[str, int, str]]:
+    low = text.lower()
+    if _LOCKS.search(path) or not any(mark in low for mark in _HANDED_MARKS):
+        return
+    in_tests = bool(_TESTS.search(path))
+    for found in _HANDED.finditer(text):
+        group = found.lastindex or 0
+        in_header = group == 1
+        if _looks_secret(found[group], is_password=not in_header, in_tests=in_tests) and not _is_minified(
+            text, found.start()
+        ):
+            yield "assigned-secret", found.start(group), found[group]
 
 
 def _is_minified(text: str, at: int) -> bool:

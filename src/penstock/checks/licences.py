@@ -61,8 +61,8 @@ class LicencesSection(Reported):
 class LicencesCheck:
     """Passes when every package stands under a licence that is allowed.
 
-    The report is what `pip-licenses --format=json` or `license-checker --json` writes, a CycloneDX SBOM in JSON, or a
-    package-lock.json, which says it of every package. Licences are SPDX expressions: of `OR` one that is allowed
+    The report is what `pip-licenses --format=json` or `license-checker --json` writes, a bill in the JSON of CycloneDX or
+    SPDX, or a package-lock.json, which says it of every package. Licences are SPDX expressions: of `OR` one that is allowed
     suffices, of `AND` all must be. Of several licences in a list nobody said that one may choose: all must be allowed.
     The usual words for them, such as `MIT License`, are understood; other words are as good as none.
 
@@ -126,6 +126,8 @@ def read(data: bytes) -> list[Package]:
         found = []
     elif tree.get("bomFormat") == "CycloneDX":
         found = list(_cyclonedx(tree.get("components"), 0))
+    elif "spdxVersion" in tree:
+        found = list(_spdx(tree))
     elif "lockfileVersion" in tree:
         found = list(_npm_lock(tree.get("packages")))
     else:
@@ -177,6 +179,23 @@ def _choices(said: Any) -> Iterable[str]:
             if licence is None and isinstance(choice, dict)
             else (_text(named.get("id")) or _text(named.get("name")))
         )
+
+
+def _spdx(tree: dict[str, Any]) -> Iterable[Package]:
+    """Every package but the one that the document is about; what was concluded counts before what was declared."""
+    relations = tree.get("relationships")
+    about = {str(one) for one in tree.get("documentDescribes") or ()} | {
+        str(one.get("relatedSpdxElement"))
+        for one in (relations if isinstance(relations, list) else [])
+        if isinstance(one, dict) and one.get("relationshipType") == "DESCRIBES"
+    }
+    for entry in tree["packages"] if isinstance(tree.get("packages"), list) else []:
+        if not isinstance(entry, dict) or not _text(entry.get("name")):
+            raise Unreadable("is no SPDX as we know it: a package has no `name`")
+        if entry.get("SPDXID") not in about:
+            said = (_text(entry.get(key)) for key in ("licenseConcluded", "licenseDeclared"))
+            licence = next((one for one in said if one and one != "NOASSERTION"), "")
+            yield Package(entry["name"], _text(entry.get("versionInfo")), (licence,))
 
 
 def _npm_lock(packages: Any) -> Iterable[Package]:

@@ -12,7 +12,8 @@ from penstock.checks.tests_reading import shown
 _TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.+:*_-]+)")
 _DEEPEST = 50
 _NOTHING = {"", "unknown", "noassertion", "none", "n/a", "other", "custom", "proprietary or unknown"}
-_CLASSIFIER = re.compile(r"^License :: (?:OSI Approved :: )?", re.IGNORECASE)
+_CLASSIFIER = re.compile(r"^(?:License :: )?(?:OSI Approved :: )?", re.IGNORECASE)
+_EXCEPTION = re.compile(r"(?i)exception|^linux-syscall-note$|^gpl-cc-1\.0$|^shl-2\.[01]$")
 _GNU = re.compile(r"gpl|general public licen", re.IGNORECASE)
 _SAME = {
     "mit license": "MIT", "the mit license": "MIT", "expat": "MIT", "mit no attribution license (mit-0)": "MIT-0",
@@ -28,8 +29,14 @@ _SAME = {
     "the unlicense (unlicense)": "Unlicense", "the unlicense": "Unlicense", "boost software license 1.0 (bsl-1.0)": "BSL-1.0",
     "historical permission notice and disclaimer (hpnd)": "HPND", "zlib/libpng license": "Zlib",
     "cc0 1.0 universal (cc0 1.0) public domain dedication": "CC0-1.0", "public domain": "LicenseRef-public-domain",
+    "apache2": "Apache-2.0", "apache-2.0 license": "Apache-2.0", "apache software license 2.0": "Apache-2.0",
+    "apache software license version 2.0": "Apache-2.0", "mit-license": "MIT", "mit/x11": "MIT",
+    "simplified bsd": "BSD-2-Clause", "bsd 2 clause": "BSD-2-Clause", "2-clause bsd license": "BSD-2-Clause",
+    "bsd 3 clause": "BSD-3-Clause", "new bsd": "BSD-3-Clause", "modified bsd": "BSD-3-Clause", "revised bsd": "BSD-3-Clause",
+    "bsd 2-clause license": "BSD-2-Clause", "bsd 3-clause license": "BSD-3-Clause", "isc license iscl": "ISC",
     "eclipse public license 2.0 (epl-2.0)": "EPL-2.0", "eclipse public license 2.0": "EPL-2.0",
 }  # fmt: skip
+_WORDS = {re.sub(r"[\s,()]+", " ", words).strip(): name for words, name in _SAME.items()}
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,13 @@ class NoExpression(Exception):
 def understood(text: str) -> Expression | None:
     """What a text means; None where it says nothing, or nothing that anybody but a person understands."""
     plain = _CLASSIFIER.sub("", text.strip()).rstrip("*").strip()
-    word = plain.lower()
-    if word in _NOTHING or word.startswith(("see license", "custom:")):
+    word = re.sub(r"[\s,()]+", " ", plain.lower()).strip()
+    if plain.lower() in _NOTHING or word in _NOTHING or word.startswith(("see license", "custom:")):
         return None
-    if word in _SAME:
-        return One(_SAME[word])
+    if word in _WORDS:
+        return One(_WORDS[word])
     try:
-        return parsed(plain)
+        return parsed(re.sub(r"(?<=\S)/(?=\S)", " OR ", plain))  # `MIT/Apache-2.0`, as it was once written
     except NoExpression:
         return One(_gnu(plain)) if _GNU.search(plain) else None
 
@@ -126,6 +133,8 @@ def _single(tokens: list[str], depth: int) -> tuple[Expression, list[str]]:
             raise NoExpression
         return inside, rest[1:]
     if len(tokens) > 2 and tokens[1].upper() == "WITH":
+        if not _EXCEPTION.search(tokens[2]):
+            raise NoExpression  # an exception gives more rights; `WITH Commons-Clause` takes some
         return One(_SAME.get(tokens[0].lower(), tokens[0]), tokens[2]), tokens[3:]
     word = tokens[0].rstrip("*")
     if not re.search(r"[A-Za-z0-9]", word):

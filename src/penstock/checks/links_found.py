@@ -13,8 +13,12 @@ from urllib.parse import unquote
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _CODE = re.compile(r"(?<!`)(`++).*?(?<!`)\1(?!`)")
 _COMMENT = re.compile(r"<!--.*?-->")
+_INDENTED = re.compile(r"(?: {4}|\t)\s*\S")
+_ITEM = re.compile(r"\s*(?:[-*+]|[0-9]{1,9}[.)])\s")
+_HTML = re.compile(r"(?i)<(?:a|img|source|video|audio)\s[^<>]*?(?:href|src)\s*=\s*(?:\"([^\"\n]*)\"|'([^'\n]*)')")
+_ESCAPED = re.compile(r"\\\[[^\[\]\n]*\]|\\\]")
 _INLINE = re.compile(r"\]\(\s*(?:<([^<>\n]*)>|([^\s()<>]*(?:\([^\s()]*\)[^\s()]*)*))(?:\s+[\"'(][^\n]*?[\"')])?\s*\)")
-_DEFINED = re.compile(r"\s{0,3}\[[^\]\n]+\]:\s*<?([^\s<>]+)>?")
+_DEFINED = re.compile(r"\s{0,3}\[[^\]^\n][^\]\n]*\]:\s*<?([^\s<>]+)>?")
 _BARE = re.compile(r"<(https?://[^\s<>]+)>")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _NODES = 200_000
@@ -39,17 +43,49 @@ class Link:
 
 def in_markdown(path: str, text: str) -> list[Link]:
     """Every link to another place, in order; code has none, and neither has an anchor of the same file."""
-    found, fence = [], ""
-    for number, line in enumerate(text.splitlines(), 1):
-        opened = _FENCE.match(line)
-        if opened and (not fence or opened[1].startswith(fence)):
-            fence = "" if fence else opened[1]
-        if fence or opened or len(line) > _LONGEST:
-            continue
-        plain = _COMMENT.sub("", _CODE.sub("", line))
-        targets = [one[1] or one[2] for one in _INLINE.finditer(plain)]
+    found = []
+    for number, line in _prose(text.splitlines()):
+        plain = _ESCAPED.sub("", _CODE.sub("", line))
+        targets = [one[1] or one[2] for one in (*_INLINE.finditer(plain), *_HTML.finditer(plain))]
         targets += [one[1] for one in (_DEFINED.match(plain), *_BARE.finditer(plain)) if one]
         found += [Link(one, f"{path}:{number}") for one in targets if one and not one.startswith("#")]
+    return found
+
+
+def _prose(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, without those of fences and comments, nor of indented code."""
+    fence, comment = "", False
+    code = _indented(lines)
+    for number, line in enumerate(lines, 1):
+        opened = None if comment else _FENCE.match(line)
+        if opened and (not fence or opened[1].startswith(fence)):
+            fence = "" if fence else opened[1]
+        if fence or opened or len(line) > _LONGEST or (number in code and not comment):
+            continue
+        plain = _COMMENT.sub("", line)
+        if comment:
+            comment, plain = "-->" not in plain, plain.partition("-->")[2]
+        elif plain.lstrip().startswith("<!--"):
+            comment, plain = True, ""
+        yield number, plain
+
+
+def _indented(lines: list[str]) -> set[int]:
+    """The numbers of lines that are code by their indent: four spaces after an empty line, where no list goes on."""
+    found: set[int] = set()
+    in_list, empty = False, True
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            deep = bool(_INDENTED.match(line))
+            if deep and not in_list and (empty or number - 1 in found):
+                found.add(number)
+            elif _ITEM.match(line):
+                in_list = True
+            elif empty and not line.startswith((" ", "\t")):
+                in_list = False
+        elif number - 1 in found:
+            found.add(number)
+        empty = not line.strip()
     return found
 
 

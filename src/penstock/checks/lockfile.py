@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, field_validator
 
 from penstock.checks import inside
 from penstock.checks import lockfile_files as files
+from penstock.checks import lockfile_node as node
 from penstock.checks.findings_told import bounded, listed
 from penstock.checks.reported import a_path_inside, unjudged
 from penstock.checks.running import run
@@ -26,13 +27,16 @@ _LIMIT = 50 << 20
 _UV = ("uv", "lock", "--check", "--offline", "--directory")
 _REMEDY = {
     "package-lock.json": "npm install --package-lock-only", "npm-shrinkwrap.json": "npm install --package-lock-only",
+    "yarn.lock": "yarn install", "pnpm-lock.yaml": "pnpm install --lockfile-only", "bun.lock": "bun install --lockfile-only",
     "Pipfile.lock": "pipenv lock", "poetry.lock": "poetry lock", "Cargo.lock": "cargo update --workspace",
     "go.sum": "go mod tidy", "uv.lock": "uv lock",
 }  # fmt: skip
-_MADE_OF = {"package.json": ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"),
+_MADE_OF = {"package.json": ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+                             "bun.lockb"),
             "Pipfile": ("Pipfile.lock",), "Cargo.toml": ("Cargo.lock",)}  # fmt: skip
 _PURE = {
     "package-lock.json": files.npm, "npm-shrinkwrap.json": files.npm, "Pipfile.lock": files.pipfile,
+    "yarn.lock": node.yarn, "pnpm-lock.yaml": node.pnpm, "bun.lock": node.bun,
     "poetry.lock": files.poetry, "Cargo.lock": files.cargo, "go.sum": files.go,
 }  # fmt: skip
 
@@ -64,9 +68,10 @@ class LockfileSection(CheckSection):
 class LockfileCheck:
     """Passes when every lock file is in step with what it locks: what was asked for is what will be installed.
 
-    package-lock.json (and npm-shrinkwrap.json), Pipfile.lock, poetry.lock, Cargo.lock and go.sum are held against the
-    file beside them by reading both: npm's by every range, those of pipenv and Poetry by their own hash, Cargo's by
-    names and the package's version, Go's by a hash for every required module. For uv.lock `uv lock --check --offline`
+    package-lock.json (and npm-shrinkwrap.json), yarn.lock, pnpm-lock.yaml, bun.lock, Pipfile.lock, poetry.lock,
+    Cargo.lock and go.sum are held against the file beside them by reading both: those of Node by every range that is
+    asked for, those of pipenv and Poetry by their own hash, Cargo's by names and the package's version, Go's by a hash
+    for every required module. For uv.lock `uv lock --check --offline`
     is asked; without uv it is *errored*. In requirements.txt every line must name one version.
 
     - `files`: the lock files, one path or several. Left out, those in the repository's first folder;

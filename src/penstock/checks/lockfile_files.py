@@ -14,7 +14,7 @@ from penstock.checks.tests_reading import Unreadable, shown, tree_of
 Texts = Callable[[str], bytes | None]
 """What is in a file beside the lock file, by its relative path; None where there is none."""
 
-_NPM_KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 _PIPFILE_OWN = {"source", "packages", "dev-packages", "requires", "scripts", "pipfile", "pipenv", "default", "develop"}
 _GO_REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.~/-]+\.[\w.~/-]+)\s+(v\S+)", re.MULTILINE)
 _PINNED = re.compile(r"^[A-Za-z0-9][\w.-]*(?:\[[^\]]*\])?\s*===?\s*[^\s*;,]+\s*(?:;.*)?$")
@@ -27,28 +27,29 @@ _FIXED = re.compile(r"@\s*(?:git\+\S+@[0-9a-f]{40}|\S+#(?:\S*&)?sha256=[0-9a-f]{
 
 def npm(lock: bytes, beside: Texts) -> list[str]:
     """package-lock.json: what the project and its workspaces ask for is written down in it, and resolved."""
-    tree = _map(tree_of(lock), "a package-lock.json")
-    manifest = _map(tree_of(_needed(beside, "package.json")), "a package.json")
+    tree = as_map(tree_of(lock), "a package-lock.json")
+    manifest = as_map(tree_of(needed(beside, "package.json")), "a package.json")
     packages = tree.get("packages")
     if not isinstance(packages, dict):
         locked = tree.get("dependencies")
         known = locked if isinstance(locked, dict) else {}
-        return [f"`{name}` is not in it" for name in _asked(manifest, _NPM_KINDS[:3]) if name not in known]
-    found = list(_npm_differences(_map(packages.get("", {}), "an entry"), manifest, ""))
+        return [f"`{name}` is not in it" for name in _asked(manifest, KINDS[:3]) if name not in known]
+    found = list(differences(as_map(packages.get("", {}), "an entry"), manifest, ""))
     for path in packages:
         own = beside(f"{path}/package.json") if path and "node_modules/" not in f"{path}/" else None
         if own is not None:
-            found += _npm_differences(_map(packages[path], "an entry"), _map(tree_of(own), "a package.json"), path)
-    found += [f"`{name}` is asked for, and not resolved" for name in _asked(manifest, _NPM_KINDS[:2])
+            found += differences(as_map(packages[path], "an entry"), as_map(tree_of(own), "a package.json"), path)
+    found += [f"`{name}` is asked for, and not resolved" for name in _asked(manifest, KINDS[:2])
               if f"node_modules/{name}" not in packages]  # fmt: skip
     return found
 
 
-def _npm_differences(locked: Mapping[str, Any], said: Mapping[str, Any], where: str) -> Iterator[str]:
+def differences(locked: Mapping[str, Any], said: Mapping[str, Any], where: str) -> Iterator[str]:
+    """What package.json asks for and a lock says otherwise, and the other way round."""
     at = f" in `{shown(where, 80)}`" if where else ""
-    optional = _texts(said.get("optionalDependencies"))
-    for kind in _NPM_KINDS:
-        asked, known = _texts(said.get(kind)), _texts(locked.get(kind))
+    optional = as_texts(said.get("optionalDependencies"))
+    for kind in KINDS:
+        asked, known = as_texts(said.get(kind)), as_texts(locked.get(kind))
         for name in sorted({*asked, *known}):
             if kind == "dependencies" and name in optional:  # npm takes it for optional alone
                 continue
@@ -61,27 +62,29 @@ def _wanted(text: str | None) -> str:
 
 
 def _asked(manifest: Mapping[str, Any], kinds: tuple[str, ...]) -> list[str]:
-    optional = _texts(manifest.get("optionalDependencies"))
-    return sorted({name for kind in kinds for name in _texts(manifest.get(kind))} - {*optional})
+    optional = as_texts(manifest.get("optionalDependencies"))
+    return sorted({name for kind in kinds for name in as_texts(manifest.get(kind))} - {*optional})
 
 
 def pipfile(lock: bytes, beside: Texts) -> list[str]:
     """Pipfile.lock: the hash of the Pipfile that it was made of."""
-    said = _map(_map(tree_of(lock), "a Pipfile.lock").get("_meta"), "a Pipfile.lock").get("hash")
-    tree = _toml(_needed(beside, "Pipfile"), "Pipfile")
+    said = as_map(as_map(tree_of(lock), "a Pipfile.lock").get("_meta"), "a Pipfile.lock").get("hash")
+    tree = _toml(needed(beside, "Pipfile"), "Pipfile")
     meta = {"sources": tree.get("source", []), "requires": tree.get("requires", {})}
     content = {"_meta": meta, "default": tree.get("packages", {}), "develop": tree.get("dev-packages", {})}
     content |= {key: value for key, value in tree.items() if key not in _PIPFILE_OWN}
     own = hashlib.sha256(_json(content, (",", ":"))).hexdigest()
-    return [] if _map(said, "a Pipfile.lock").get("sha256") == own else ["the Pipfile has changed since it was locked"]
+    return (
+        [] if as_map(said, "a Pipfile.lock").get("sha256") == own else ["the Pipfile has changed since it was locked"]
+    )
 
 
 def poetry(lock: bytes, beside: Texts) -> list[str]:
     """poetry.lock: the `content-hash` of pyproject.toml, as Poetry 1 and 2 make it."""
-    said = _map(_toml(lock, "poetry.lock").get("metadata"), "a poetry.lock").get("content-hash")
+    said = as_map(_toml(lock, "poetry.lock").get("metadata"), "a poetry.lock").get("content-hash")
     if not isinstance(said, str):
         raise Unreadable("has no `content-hash`")
-    tree = _toml(_needed(beside, "pyproject.toml"), "pyproject.toml")
+    tree = _toml(needed(beside, "pyproject.toml"), "pyproject.toml")
     hashes = {hashlib.sha256(_json(content, None)).hexdigest() for content in _poetry_contents(tree)}
     return [] if said in hashes else ["pyproject.toml has changed since it was locked"]
 
@@ -104,7 +107,7 @@ def cargo(lock: bytes, beside: Texts) -> list[str]:
     """Cargo.lock: the package stands in it with its version, and with every dependency by its name."""
     locked = _toml(lock, "Cargo.lock").get("package")
     entries = [entry for entry in locked if isinstance(entry, dict)] if isinstance(locked, list) else []
-    tree = _toml(_needed(beside, "Cargo.toml"), "Cargo.toml")
+    tree = _toml(needed(beside, "Cargo.toml"), "Cargo.toml")
     package = tree.get("package")
     if not isinstance(package, dict):
         raise Unreadable(
@@ -133,7 +136,7 @@ def _cargo_names(tree: Mapping[str, Any]) -> Iterator[str]:
 
 def go(lock: bytes, beside: Texts) -> list[str]:
     """go.sum: of every module that go.mod requires, the hash of its go.mod at that version is there."""
-    text = re.sub(r"//.*", "", _needed(beside, "go.mod").decode("utf-8", "replace"))
+    text = re.sub(r"//.*", "", needed(beside, "go.mod").decode("utf-8", "replace"))
     blocks = re.findall(r"^require\s*\(([^)]*)\)", text, re.MULTILINE)
     single = re.findall(r"^require\s+[^\s(].*$", text, re.MULTILINE)
     replaced = set(re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>", text, re.MULTILINE))
@@ -148,11 +151,11 @@ def requirements(lock: bytes, beside: Texts, *, hashes: bool, depth: int = 0) ->
     if depth > _DEEPEST:
         raise Unreadable("includes itself")
     found = []
-    for line in re.sub(r"\\\r?\n", " ", lock.decode("utf-8", "replace")).splitlines():
+    for line in re.sub(r"\\\r?\n", " ", lock.decode("utf-8-sig", "replace")).splitlines():
         plain = re.sub(r"(^|\s)#.*", "", line).strip()
         wanted = re.split(r"\s--", plain)[0].strip()
         if included := _INCLUDED.fullmatch(plain):
-            found += requirements(_needed(beside, included[1]), beside, hashes=hashes, depth=depth + 1)
+            found += requirements(needed(beside, included[1]), beside, hashes=hashes, depth=depth + 1)
         elif not plain or _OWN.fullmatch(wanted) or (plain.startswith("-") and not _EDITABLE.match(plain)):
             continue
         elif not _PINNED.fullmatch(wanted) and not _FIXED.search(wanted):
@@ -162,20 +165,23 @@ def requirements(lock: bytes, beside: Texts, *, hashes: bool, depth: int = 0) ->
     return found
 
 
-def _needed(beside: Texts, name: str) -> bytes:
+def needed(beside: Texts, name: str) -> bytes:
+    """What is in a file that has to be there."""
     found = beside(name)
     if found is None:
         raise Unreadable(f"has no `{name}` beside it")
     return found
 
 
-def _map(value: Any, what: str) -> dict[str, Any]:
+def as_map(value: Any, what: str) -> dict[str, Any]:
+    """A map; Unreadable where it is none."""
     if not isinstance(value, dict):
         raise Unreadable(f"is not what {what} is made of")
     return value
 
 
-def _texts(value: Any) -> dict[str, str]:
+def as_texts(value: Any) -> dict[str, str]:
+    """Names with what is asked for, as texts."""
     return {str(key): str(one) for key, one in value.items()} if isinstance(value, dict) else {}
 
 

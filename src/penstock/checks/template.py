@@ -44,9 +44,10 @@ class TemplateCheck:
     """Passes when nothing above `at_most` is found in a CloudFormation, SAM or Serverless file, nor by cfn-lint.
 
     It looks for ports open to everybody, public buckets, CORS for every origin, routes without authorizer or
-    throttling, storage that is not encrypted, logs kept for ever, secrets in plain text, functions that run longer
-    than their API waits, public function URLs, old runtimes; in production for stores that nothing keeps from being
-    deleted. Every finding names its rule. Values that are known only at deployment are not judged.
+    throttling, storage that is not encrypted, what is sent in the open, logs kept for ever, secrets in plain text,
+    functions that run longer than their API waits, public function URLs, old runtimes; in production for stores that
+    nothing keeps from being deleted. Every finding names its rule. Values that are known only at deployment are not
+    judged.
 
     - `file`: the template or templates, a path or several, with `*`; CloudFormation and SAM in YAML or JSON,
       serverless.yml, or a plan of Terraform in JSON.

@@ -10,11 +10,15 @@ from typing import Any
 from penstock.checks.infra.image import tag_problem
 from penstock.checks.infra.reading import Map, Unreadable, document, line_of
 from penstock.checks.infra.resource import Hit
-from penstock.checks.infra.secrets import is_plain_secret, is_secret_value
+from penstock.checks.infra.secrets import in_command, is_plain_secret
 from penstock.checks.infra.values import dig, items, table, truth
 
 _SOCKET = re.compile(r"/(docker|containerd|podman|crio)[\w./-]*\.sock\b")
 _SYSTEM = re.compile(r"(/|/etc|/root|/proc|/sys|/dev|/boot|/home|/var|/var/run|/run|/var/lib|/var/lib/docker)/?")
+_SECRET_PLACE = re.compile(
+    r"(?:~|\$\{?HOME\}?|/root|/home/[\w.-]+)/\.(?:ssh|aws|kube|docker|gnupg|netrc|config/gcloud)(?:/.*)?|/etc/(?:passwd|shadow|sudoers|ssh)(?:/.*)?"
+)
+_GRAVE_DEVICE = re.compile(r"/dev/(?:mem|kmem|port|sd[a-z]\d*|nvme\w+|vd[a-z]\d*|xvd[a-z]\d*|dm-\d+|disk(?:/.*)?)")
 _GRAVE = {"ALL", "SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SYS_MODULE", "DAC_READ_SEARCH", "SYS_RAWIO"}
 
 
@@ -27,10 +31,13 @@ class Service:
     file: str
     line: int
 
-    def hit(self, rule: str, severity: str, key: str, words: tuple[str, str, str]) -> Hit:
-        """A finding about it, where its key stands."""
+    def hit(
+        self, rule: str, severity: str, key: str, words: tuple[str, str, str], index: int | str | None = None
+    ) -> Hit:
+        """A finding about it, where its key stands, or the entry of it."""
         condition, effect, remedy = words
         line = line_of(self.own, key, self.line) or self.line
+        line = line if index is None else line_of(self.own.get(key), index, line) or line
         return Hit(
             rule, severity, self.name, f"the service `{self.name}` {condition}", effect, remedy, f"{self.file}:{line}"
         )
@@ -50,7 +57,7 @@ def read_compose(data: bytes, file: str) -> list[Service]:
 
 def images(one: Service) -> Iterator[Hit]:
     """An image that is another one tomorrow."""
-    image = str(one.own.get("image") or "")
+    image = _known(str(one.own.get("image") or ""))
     if image and not one.own.get("build") and (problem := tag_problem(image)):
         words = (
             f"runs {image}, which {problem}",
@@ -98,6 +105,7 @@ def rights(one: Service) -> Iterator[Hit]:
         ("ipc", "host"),
         ("userns_mode", "host"),
         ("uts", "host"),
+        ("cgroup", "host"),
     ):
         if one.own.get(key) == bad:
             yield one.hit(
@@ -129,10 +137,9 @@ def rights(one: Service) -> Iterator[Hit]:
 
 def mounts(one: Service) -> Iterator[Hit]:
     """The host's files in a container: the socket of Docker is the machine itself."""
-    for volume in items(one.own.get("volumes")):
-        source = (
-            str(table(volume).get("source") or "") if isinstance(volume, Mapping) else str(volume).partition(":")[0]
-        )
+    for index, volume in enumerate(items(one.own.get("volumes"))):
+        long = isinstance(volume, Mapping)
+        source = _known(str(volume.get("source") or "") if long else str(volume)).partition(":")[0]
         if _SOCKET.search(source):
             yield one.hit(
                 "docker-socket",
@@ -143,8 +150,9 @@ def mounts(one: Service) -> Iterator[Hit]:
                     "whoever gets into it starts what it likes, as root, on the machine",
                     "a proxy that allows the few calls that are needed",
                 ),
+                index,
             )
-        elif _SYSTEM.fullmatch(source):
+        elif _SYSTEM.fullmatch(source) or _SECRET_PLACE.fullmatch(source):
             yield one.hit(
                 "host-path",
                 "high",
@@ -154,7 +162,18 @@ def mounts(one: Service) -> Iterator[Hit]:
                     "it reads, and often writes, the machine's own files",
                     "a named volume",
                 ),
+                index,
             )
+    for index, device in enumerate(items(one.own.get("devices"))):
+        source = str(device.get("source") if isinstance(device, Mapping) else device).partition(":")[0]
+        if _GRAVE_DEVICE.fullmatch(source):
+            words = (f"gets {source} of the machine", "it reads and writes what belongs to all others", "without it")
+            yield one.hit("device", "critical", "devices", words, index)
+
+
+def _known(text: str) -> str:
+    """With what stands behind `:-` in the place of a variable: that is what it is where nobody sets it."""
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
 def secrets(one: Service) -> Iterator[Hit]:
@@ -166,16 +185,16 @@ def secrets(one: Service) -> Iterator[Hit]:
         ("labels", one.own.get("labels")),
     ):
         listed = said.items() if isinstance(said, Mapping) else (str(each).partition("=")[::2] for each in items(said))
-        for name, value in listed:
-            fallback = re.fullmatch(r"\$\{\w+:?-([^}]+)\}", str(value))
-            if is_plain_secret(str(name), fallback[1] if fallback else value):
+        for index, (name, value) in enumerate(listed):
+            if is_plain_secret(str(name), _known(value) if isinstance(value, str) else value):
                 words = (
                     f"holds a secret in plain text in `{name}`",
                     "whoever reads the repository has it",
                     f"{name}: {remedy}".replace("NAME", str(name)),
                 )
-                yield one.hit("plain-secret", "high", key, words)
-    if any(is_secret_value(str(one.own.get(key))) for key in ("command", "entrypoint")):
+                at = None if key == "build" else index if isinstance(said, list) else str(name)
+                yield one.hit("plain-secret", "high", key, words, at)
+    if any(in_command(one.own.get(key)) for key in ("command", "entrypoint")):
         yield one.hit(
             "plain-secret",
             "high",

@@ -23,6 +23,13 @@ _INSTALLS = re.compile(
     r"go\s+mod\s+download|composer\s+install|mvn\s+\S*dependency|cargo\s+(fetch|build)|dotnet\s+restore|pipenv\s+(install|sync))"
 )
 _NO_SHELL = re.compile(r"(^|/)(distroless|scratch|chainguard)(/|$|:)|nonroot")
+_SECRET_FILE = re.compile(
+    r"(?i)(?:^|[\s/\",])(\.env(?:\.(?!example|sample|template|dist|defaults?)[\w-]+)*|id_(?:rsa|ed25519|ecdsa|dsa)|\.npmrc|\.pypirc|"
+    r"\.netrc|\.ssh/?|\.aws/?(?:credentials)?|\.kube/?(?:config)?|[\w.-]+\.(?:key|p12|pfx|jks|ppk)|"
+    r"(?![\w.-]*(?:ca|cert|crt|chain|bundle|public|pub|root)[\w-]*\.pem)[\w.-]+\.pem)(?=[\s\",]|$)"
+)
+"""What holds secrets by its name. A certificate in a .pem is no secret, nor is an example of an .env."""
+_ASSIGNED = re.compile(r"(?:^|[\s;&|])(?:export\s+)?([A-Z][A-Z0-9_]{2,60})=(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|\"']+)")
 _SUDO_CHMOD = re.compile(r"\bchmod\s+(-\w+\s+)*(0?777|a\+rwx|ugo\+rwx)\b")
 
 
@@ -141,10 +148,11 @@ def secrets(docker: Dockerfile) -> Iterator[Hit]:
                 "RUN --mount=type=secret,id=token ...",
                 place,
             )
-        if one.word in ("COPY", "ADD") and re.search(
-            r"(?:^|[\s/\"])(\.env(\.\w+)?|id_(rsa|ed25519|ecdsa)|\.npmrc|\.netrc|\.aws/credentials|\S+\.pem)(?=[\s\"]|$)",
-            one.rest,
-        ):
+        for name, value in _ASSIGNED.findall(one.rest) if one.word == "RUN" else ():
+            if is_plain_secret(name, value.strip("\"'")):
+                words = (f"RUN sets {name} to a secret", effect, f"RUN --mount=type=secret,id={name} ...")
+                yield Hit("secret", "high", name, *words, place)
+        if one.word in ("COPY", "ADD") and _SECRET_FILE.search(one.rest):
             yield Hit(
                 "secret",
                 "high",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock.checks.infra.cloudformation_kinds import facts_of
@@ -28,7 +29,7 @@ def expanded(found: list[Resource], template: Mapping[str, Any], file: str, scop
         if one.kind in ("api", "sam_api"):
             more += _described(one, file)
         if one.kind == "sam_api":
-            more.append(Resource("api", one.name, one.facts, one.where, one.type, {}))
+            more.append(replace(one, kind="api", own={}))
             more.append(Resource("stage", one.name, one.facts, one.where, one.type, {}))
     return more + list(_implicit(more, template, scope))
 

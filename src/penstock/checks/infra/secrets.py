@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _NAME = re.compile(
-    r"(?i)(pass(word|wd|phrase)?$|passw(or)?d|secret|(^|[_\-.])(auth|access|api|bot|bearer|refresh|session|signing)?[_\-]?token|"
+    r"(?i)((require)?pass(word|wd|phrase)?$|passw(or)?d|secret|(^|[_\-.])(auth|access|api|bot|bearer|refresh|session|signing)?[_\-]?token|"
     r"token$|api[_\-]?key|access[_\-]?key|private[_\-]?key|encryption[_\-]?key|signing[_\-]?key|master[_\-]?key|"
     r"account[_\-]?key|shared[_\-]?key|credential|connection[_\-]?string|(^|[_\-.])(pwd|dsn|salt|pin)$)"
 )
@@ -23,6 +23,9 @@ _VALUE = re.compile(
     r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\bnpm_[A-Za-z0-9]{30,}|\bey[A-Za-z0-9_-]{10,}\.ey[A-Za-z0-9_-]{10,}\.|"
     r"[a-z][a-z0-9+]{1,20}://[^\s:/@$]{1,80}:[^\s@/${}<*]{3,}@|(?i:(?:password|pwd|accountkey)=[^;\s${}]{4,})"
 )
+_OPTION = re.compile(r"(?:^|\s)-{1,2}([A-Za-z][\w.-]{2,60})(?:=|\s+)(?!-)(\"[^\"]*\"|'[^']*'|\S+)")
+_SETTING = re.compile(r"\s*[\"']?([A-Za-z][\w.-]{2,60})[\"']?\s*[:=]\s*(\S.{3,200}?),?\s*$")
+_MIXED = re.compile(r"[0-9!@#%^&*]")
 _NO_SECRET = re.compile(
     r"(?i)(true|false|yes|no|null|none|on|off|required|optional|enabled|disabled|auto|\d{1,4}|<.*>|\*+|x{3,}|redacted)?"
 )
@@ -40,6 +43,23 @@ def is_secret_name(name: str) -> bool:
 def is_secret_value(value: Any) -> bool:
     """Whether a text is a secret by its own looks."""
     return isinstance(value, str) and bool(_VALUE.search(value[:20_000]))
+
+
+def in_command(words: Any) -> bool:
+    """Whether a command, as a text or a list of words, holds a secret: by its looks, or behind an option for one."""
+    text = words if isinstance(words, str) else " ".join(map(str, words)) if isinstance(words, list) else ""
+    said = (found.group(1, 2) for found in _OPTION.finditer(text[:20_000]))
+    return is_secret_value(text) or any(is_plain_secret(name, value.strip("\"'")) for name, value in said)
+
+
+def in_settings(text: Any) -> bool:
+    """Whether a file of settings, as a text of several lines, holds a secret: what is set has a figure or a sign in it,
+    so that it is no name of one."""
+    lines = text[:100_000].splitlines() if isinstance(text, str) and "\n" in text else []
+    said = (found.group(1, 2) for found in map(_SETTING.match, lines) if found)
+    return any(
+        _MIXED.search(value) and is_plain_secret(name.rpartition(".")[2], value.strip("\"'")) for name, value in said
+    )
 
 
 def is_plain_secret(name: str, value: Any) -> bool:

@@ -17,8 +17,8 @@ Several = Annotated[tuple[str, ...], BeforeValidator(one_or_several)]
 
 
 def day(text: Any) -> Any:
-    """`2026-12-31` as a date."""
-    if isinstance(text, dt.date):
+    """`2026-12-31` as a date; nothing stays nothing."""
+    if text is None or isinstance(text, dt.date):
         return text
     try:
         return dt.date.fromisoformat(str(text))

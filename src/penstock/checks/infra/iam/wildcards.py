@@ -16,7 +16,7 @@ _LOGS = re.compile(
     r"(?i)logs:(createlog(group|stream)|putlogevents|putretentionpolicy|describelog(groups|streams)|taglog.*)"
 )
 _USUAL = re.compile(
-    r"(?i)ec2:(create|delete|describe|assignprivate|unassignprivate)networkinterface.*|ec2:(un)?assignprivateipaddresses"
+    r"(?i)ec2:(create|delete|describe|assignprivate|unassignprivate)networkinterface.*|ec2:(un)?assignprivateipaddresses|cloudwatch:putmetricdata"
 )
 _EVERY = re.compile(r"(\*|[a-z-]+[:/]\*)(:\*|/\*)*")
 _NARROW = ("resourcetag", "viaservice", "namespace", "leadingkeys", "resourceaccount", "iam:resourcetag", "lambda:functionarn",
@@ -66,7 +66,7 @@ def resources(stack: Stack, grants: list[Grant], asked: Asked) -> Iterator[Hit]:
         if (
             grant.sort != "identity"
             or not wide
-            or any(key.lower().endswith(_NARROW) for _, key, _ in statement.conditions)
+            or any(key.lower().partition("/")[0].endswith(_NARROW) for _, key, _ in statement.conditions)
         ):
             continue
         meant = [

@@ -42,6 +42,19 @@ def roles(cluster: Cluster) -> Iterator[Hit]:
                 )
 
 
+def reach(cluster: Cluster) -> Iterator[Hit]:
+    """A role of the whole cluster that reads every secret, or runs programs in every pod."""
+    for one in cluster.of("ClusterRole"):
+        for rule in map(table, items(one.body.get("rules"))):
+            verbs, things = set(map(str, items(rule.get("verbs")))), set(map(str, items(rule.get("resources"))))
+            reads = "secrets" in things and {"get", "list", "watch"} & verbs and not rule.get("resourceNames")
+            runs = {"pods/exec", "pods/attach", "nodes/proxy"} & things if {"create", "get"} & verbs else set()
+            if reads or runs:
+                what = "reads every secret of the cluster" if reads else f"may use {sorted(runs)[0]} everywhere"
+                words = (what, "whoever has it gets into everything", "a Role in one namespace, with resourceNames")
+                yield hit("wide-role", "medium", one, words, one.place(rule))
+
+
 def bindings(cluster: Cluster) -> Iterator[Hit]:
     """A binding that makes somebody an administrator, or is for everybody."""
     for one in cluster.of("RoleBinding", "ClusterRoleBinding"):
@@ -64,4 +77,4 @@ def bindings(cluster: Cluster) -> Iterator[Hit]:
             )
 
 
-RULES = (roles, bindings)
+RULES = (roles, reach, bindings)

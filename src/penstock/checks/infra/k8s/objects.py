@@ -69,7 +69,8 @@ class Object:
     def containers(self, *, first: bool = False) -> list[Mapping[str, Any]]:
         """Its containers; with `first`, those that run before them as well."""
         spec = table(self.pod().get("spec"))
-        each = items(spec.get("containers")) + (items(spec.get("initContainers")) if first else [])
+        more = ("initContainers", "ephemeralContainers") if first else ()
+        each = [one for key in ("containers", *more) for one in items(spec.get(key))]
         return [one for one in each if isinstance(one, Mapping)]
 
     def labels(self) -> Mapping[str, Any]:

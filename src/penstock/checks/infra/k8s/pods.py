@@ -106,6 +106,14 @@ def rights(cluster: Cluster) -> Iterator[Hit]:
                 "capabilities: {drop: [ALL]}",
             )
             yield hit("capabilities", "high", one, words, place)
+        profile = dig(own, "seccompProfile", "type") or dig(pod, "seccompProfile", "type")
+        if profile == "Unconfined" or own.get("procMount") == "Unmasked" or _is_host_process(own, pod):
+            words = (
+                f"{name} is not confined",
+                "the kernel's own fence is taken down",
+                "seccompProfile: {type: RuntimeDefault}",
+            )
+            yield hit("unconfined", "high", one, words, place)
         if truth(own.get("allowPrivilegeEscalation")) is True:
             yield hit(
                 "privilege-escalation",
@@ -118,6 +126,11 @@ def rights(cluster: Cluster) -> Iterator[Hit]:
                 ),
                 place,
             )
+
+
+def _is_host_process(own: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+    """Whether a container of Windows is a process of its node."""
+    return any(truth(dig(one, "windowsOptions", "hostProcess")) is True for one in (own, pod))
 
 
 def host(cluster: Cluster) -> Iterator[Hit]:

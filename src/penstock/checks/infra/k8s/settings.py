@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from penstock.checks.infra.k8s.objects import WORKLOADS, Cluster, hit
 from penstock.checks.infra.resource import Hit
-from penstock.checks.infra.secrets import is_plain_secret, is_secret_value
+from penstock.checks.infra.secrets import in_command, in_settings, is_plain_secret
 from penstock.checks.infra.values import items, table
 
 _READ = "whoever reads the repository or may describe the object has it"
@@ -27,9 +27,8 @@ def variables(cluster: Cluster) -> Iterator[Hit]:
                         (f"holds a secret in plain text in the variable `{name}`", _READ, _FROM.replace("NAME", name)),
                         one.place(variable),
                     )
-            for word in (*items(container.get("args")), *items(container.get("command"))):
-                name, _, value = str(word).lstrip("-").partition("=")
-                if is_secret_value(word) or (value and is_plain_secret(name, value)):
+            for words in (container.get("args"), container.get("command")):
+                if in_command(words):
                     yield hit(
                         "plain-secret",
                         "high",
@@ -39,7 +38,7 @@ def variables(cluster: Cluster) -> Iterator[Hit]:
                     )
     for one in cluster.of("ConfigMap"):
         for name, value in table(one.body.get("data")).items():
-            if is_plain_secret(name, value):
+            if is_plain_secret(name, value) or in_settings(value):
                 yield hit(
                     "plain-secret",
                     "high",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from penstock.checks.infra.resource import Rule
-from penstock.checks.infra.rules import buckets, cors, functions, logs, network, routes, settings, stores
+from penstock.checks.infra.rules import buckets, cors, exposed, functions, logs, network, routes, settings, stores
 
 ALL: tuple[Rule, ...] = (
     *network.RULES, *buckets.RULES, *cors.RULES, *routes.RULES, *stores.RULES, *logs.RULES, *functions.RULES, *settings.RULES,
+    *exposed.RULES,
 )  # fmt: skip
 
 TOPICS = (
