@@ -17,7 +17,6 @@ class DrillSection(CheckSection):
 
     reads_files: ClassVar[bool] = False
 
-
     at_most_s: Duration = Field(default=30 * 86400.0, alias="at_most", gt=0)
 
 

@@ -105,7 +105,6 @@ class HttpSection(Step, CheckSection):
 
     reads_files: ClassVar[bool] = False
 
-
     steps: Annotated[tuple[Step, ...], Field(max_length=100)] = ()
     within_s: Duration = Field(default=60.0, alias="within", gt=0)
     retry_for_s: Duration = Field(default=0.0, alias="retry_for")
