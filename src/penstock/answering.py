@@ -16,6 +16,8 @@ from penstock.records.store import Row
 if TYPE_CHECKING:
     from penstock.core.signed import Signed
 
+AHEAD_S = 300.0  # clocks of two machines may differ so much
+OPEN = ("planned", "waiting", "awaiting")
 OF_PLAN = {"approve": True, "reject": None, "confirm": False}  # None: of either sort
 
 
@@ -51,16 +53,17 @@ def to_sign(desk: Desk, number: int, verb: str, line: str | None, person: str, r
                          next=f"--line, one of: {', '.join(one['line'] for one in found)}")  # fmt: skip
     now = time.time()
     place = f"{row['service']}/{row['environment']}/{number}"
+    until = now + until_s if until_s else 0.0
     return Signed(
-        place, found[0]["line"], verb, person, _about(row, found[0]), now, reason, now + until_s if until_s else 0.0
+        place, found[0]["line"], verb, person, _about(row, found[0]), now, reason, until, _question(row, found[0])
     )
 
 
-def signed_by(request: Signed, key: Path, person: str, reason: str) -> Signed:
-    """A request with somebody's name, words and signature."""
+def signed_by(request: Signed, verb: str, key: Path, person: str, reason: str) -> Signed:
+    """A request with somebody's own answer, name, words and signature."""
     from penstock.signatures import sign
 
-    said = replace(request, person=person, reason=reason or request.reason, at=time.time(), signature="")
+    said = replace(request, verb=verb, person=person, reason=reason or request.reason, at=time.time(), signature="")
     return sign(said, key)
 
 
@@ -78,11 +81,18 @@ def read(path: Path) -> Signed:
                          "an answer is the file that `penstock approve --sign` wrote") from error  # fmt: skip
 
 
-def bring(desk: Desk, said: Signed) -> int:
+def bring(desk: Desk, verb: str, said: Signed) -> int:
     """Take a signed answer in, if its signature holds; returns the release's number. Brought twice it is there once."""
-    from penstock.worlds import doubts_of
+    from penstock.worlds import proofs_of
 
-    number = int(said.place.rpartition("/")[2]) if said.place.rpartition("/")[2].isdigit() else 0
+    if said.verb != verb:
+        raise UserError("other-answer", f"this file says `{said.verb}`, and not `{verb}`", said.place,
+                        "what was signed is what counts", f"penstock {said.verb} --file FILE")  # fmt: skip
+    if said.at > time.time() + AHEAD_S:
+        raise UserError("not-proven", "this answer was given in the future", said.place,
+                        "it would outlast whatever its person says after it",
+                        "sign it again, with the clock set right")  # fmt: skip
+    number = int(said.place.rpartition("/")[2])
     row = _open(desk, number)
     if said.place != f"{row['service']}/{row['environment']}/{number}":
         raise UserError("other-release", f"this answer is to {said.place}", f"release {number}",
@@ -92,7 +102,7 @@ def bring(desk: Desk, said: Signed) -> int:
         return number
     written = {"line": said.line, "verb": said.verb, "person": said.person, "digest": said.digest, "signed": said.text,
                "release": number}  # fmt: skip
-    doubt = doubts_of(desk.state, row)(written)
+    doubt, _ = proofs_of(desk.state, row)(written)
     if doubt:
         raise UserError("not-proven", f"this answer proves nothing: {doubt}", f"release {number}",
                         "a signed answer counts when its key is the person's, by .penstock/allowed_signers of the commit",
@@ -118,15 +128,21 @@ def bring(desk: Desk, said: Signed) -> int:
 
 def asked_of(row: Row) -> list[dict[str, Any]]:
     """The questions of a release's plan; none before it has one."""
-    gates = (row["plan"] or {}).get("gates") or {}
-    return list(gates.get("asked", ()))
+    return list(gates_of(row).get("asked", ()))
+
+
+def gates_of(row: Row) -> dict[str, Any]:
+    """What a release's plan says about people; nothing before it has one."""
+    return dict((row["plan"] or {}).get("gates") or {})
 
 
 def _open(desk: Desk, number: int) -> Row:
     row = get(desk, number)
-    if row["ended_at"] is not None or row["promoted_at"] is not None:
-        raise UsageError("over", f"release {number} asks nobody any more: it is {row['state'].replace('_', ' ')}",
-                         next="`penstock status` shows what is under way")  # fmt: skip
+    if row["state"] not in OPEN or row["promoted_at"] is not None:
+        under_way = row["state"] == "rolling_out" and row["promoted_at"] is None
+        raise UsageError("over", f"release {number} asks nobody any more: it is {row['state'].replace('_', ' ')}", "",
+                         "what is said now would change nothing",
+                         f"penstock abort --release {number}" if under_way else "`penstock status` shows more")  # fmt: skip
     if row["plan"] is None:
         raise UsageError("no-plan", f"release {number} has no plan yet", "", "what is answered is a plan, by its digest",
                          "in a moment: it is built first")  # fmt: skip
@@ -137,16 +153,19 @@ def _meant(row: Row, verb: str, line: str | None, person: str) -> list[dict[str,
     """The questions that an answer is to; an error that says what is asked, and of whom, when there is none."""
     sort = OF_PLAN[verb]
     fitting = [one for one in asked_of(row) if sort is None or one["of_plan"] == sort]
-    if line is not None:
-        found = [one for one in fitting if one["line"] == line]
-    else:
-        found = [one for one in fitting if _may(one, person)]
+    found = [one for one in fitting if line in (None, one["line"]) and _may(one, person)]
+    if found and verb == "approve":
+        found = [one for one in found if one["authors_count"] or person not in gates_of(row).get("authors", ())]
+        if not found:
+            raise UsageError("not-counted", f"an approval of {person} does not count", f"release {row['number']}",
+                             "whoever wrote a commit of a release, or ordered it, does not approve it",
+                             f"somebody else of those who are asked: {'; '.join(_told(fitting))}")  # fmt: skip
     if found:
         return found
     questions = "; ".join(_told(fitting)) or "nothing of the sort"
     whom = f"`{line}`" if line else f"anything of {person}"
     raise UsageError("not-asked", f"release {row['number']} does not ask {whom}", "", f"it asks: {questions}",
-                     "--line LINE, by somebody who is asked")  # fmt: skip
+                     f"one of them: penstock {verb} {row['number']} --line LINE (abort needs nobody's leave)")  # fmt: skip
 
 
 def _may(asked: dict[str, Any], person: str) -> bool:
@@ -158,6 +177,11 @@ def _told(asked: list[dict[str, Any]]) -> Iterator[str]:
     for one in asked:
         people = sorted({person for names in {**one["by"], **one["escalate_to"]}.values() for person in names})
         yield f"`{one['line']}` of {', '.join(people) or 'anybody'}"
+
+
+def _question(row: Row, asked: dict[str, Any]) -> str:
+    commits = row["facts"].get("commits") or [{}]
+    return f"{asked['question']} {row['commit_id'][:12]}: {commits[0].get('subject', '')}".strip(": ")
 
 
 def _about(row: Row, asked: dict[str, Any]) -> str:

@@ -180,6 +180,9 @@ def order(
     ]
     if not running:
         return "nothing is running there; nothing was done"
+    if verb == "promote" and all(row["state"] == "awaiting" for row in running):
+        names = ", ".join(str(row["number"]) for row in running)
+        return f"release {names} waits {running[0]['waiting']}; nothing was done: there is nothing to go on with yet"
     number = orders.give(
         desk.store, time.time(), verb, person=me["person"], uid=me["uid"], service=service, environment=environment,
         release=release, reason=reason,

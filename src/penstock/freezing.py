@@ -19,7 +19,7 @@ def freeze(desk: Desk, reason: str, service: str | None, environment: str | None
     now = time.time()
     if until is not None and until <= now:
         raise UsageError("past", "this freeze would be over already", "", "its end lies in the past", "a later --until")
-    if environment and service:
+    if service:
         _known(desk, service, environment)
     with desk.store.write():
         number = freezes.begin(desk.store, now, who(), reason, service=service, environment=environment, until=until)
@@ -64,7 +64,9 @@ def where(freeze: Row) -> str:
     return f"{freeze['service']}/{freeze['environment']}" if freeze["environment"] else str(freeze["service"])
 
 
-def _known(desk: Desk, service: str, environment: str) -> None:
-    if environments.get(desk.store, service, environment) is None:
-        raise UsageError("no-environment", f"nothing was ever released to {environment}", service,
+def _known(desk: Desk, service: str, environment: str | None) -> None:
+    known = [row["environment"] for row in environments.all_of(desk.store, service)]
+    if not known or (environment and environment not in known):
+        what = f"nothing was ever released to {environment}" if known else f"no service `{service}` was ever released"
+        raise UsageError("no-environment", what, service,
                          "a freeze of what is not there would stop nobody", "`penstock status` lists environments")  # fmt: skip

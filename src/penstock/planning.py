@@ -19,7 +19,7 @@ from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import releases, revisions
-from penstock.worlds import at_boot, environment_named, manifest_at, target_of
+from penstock.worlds import at_boot, environment_before, environment_named, manifest_at, target_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, 
             rehearsed=releases.rehearsed(desk.store, manifest.service, name),
             brought=forge.brings(stable.commit if stable else None, commit), ordered_by=who()["person"],
             hotfix=hotfix, branch=branch_of(forge, asked), labels=tuple(labels),
+            before=environment_before(forge, stable.commit, name, desk.store) if stable else None,
         ),
     )  # fmt: skip
     return Foreseen(plan, _preview(target, plan, observed), environment.waivers)

@@ -63,7 +63,7 @@ def _get_ready(do: Steps) -> Plan:
 
 def _wait_for_its_turn(do: Steps, plan: Plan) -> None:
     """People, windows and other environments first, then the line: whoever waits for people holds nobody up."""
-    if plan.format > 1:
+    if plan.format > 1 and not plan.nothing_to_do:
         do.pass_gates(plan)
     while not do.lock():
         pass

@@ -51,10 +51,12 @@ def run(
     log_file: str | Path | None = None,
     pass_fds: Sequence[int] = (),
     every: Callable[[], None] | None = None,
+    asks: bool = False,
 ) -> Completed:
     """Run to the end, at most `timeout_s`; then its whole process group is killed.
 
     Output is returned (at most the last 1 MiB of each stream) or, with `log_file`, written there (0600).
+    `asks`: it may ask the person at this terminal, so it stays in this session, and alone is killed.
     `every` is called some four times a second meanwhile, where the output goes to a file and nothing to its input.
     A program that is not there is a PenstockError `no-program`.
     """
@@ -68,7 +70,7 @@ def run(
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT if log_file else subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=not asks,
             pass_fds=tuple(pass_fds),
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
@@ -85,7 +87,7 @@ def run(
             out, err = process.communicate(stdin.encode() if stdin is not None else None, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         timed_out = True
-        _kill_group(process.pid)
+        process.kill() if asks else _kill_group(process.pid)
         out, err = process.communicate()
     return Completed(tuple(argv), process.returncode, _text(out), _text(err), time.monotonic() - began, timed_out)
 

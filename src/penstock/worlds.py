@@ -156,6 +156,14 @@ def environment_named(manifest: Manifest, name: str, store: Store | None = None)
     return environment_of(found, name, name, {}) if found.is_template else found
 
 
+def environment_before(forge: GitForge, commit: str, name: str, store: Store) -> Environment | None:
+    """The environment by the manifest of an older commit; None where that has none, or none that this version reads."""
+    try:
+        return environment_named(manifest_at(forge, commit), name, store)
+    except UserError:
+        return None
+
+
 def _template(environment: Environment, there: list[Row]) -> UserError:
     name = environment.name
     made = ", ".join(row["environment"] for row in there if row["template"] == name)
@@ -191,7 +199,8 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         is_ancestor=forge.is_ancestor, commits=forge.describe, at_boot=at_boot(state),
         template=template_at(forge, row["commit_id"], environment), repository=str(state.repository(service)),
         configured=_configured(manifest, environment),
-        processors=len(os.sched_getaffinity(0)), brings=forge.brings, doubts=doubts_of(state, row),
+        processors=len(os.sched_getaffinity(0)), brings=forge.brings, proofs=proofs_of(state, row),
+        before=lambda older: environment_before(forge, older, row["environment"], store),
         calendar=_calendar(forge, row["commit_id"], environment),
     )  # fmt: skip
 
@@ -202,40 +211,41 @@ def _configured(manifest: Manifest, environment: Environment) -> dict[str, dict[
     return {**found, environment.name: environment.env}
 
 
-def doubts_of(state: State, row: Row) -> Callable[[Row], str]:
-    """Why a signed answer to a release proves nothing; empty when it does.
+def proofs_of(state: State, row: Row) -> Callable[[Row], tuple[str, str]]:
+    """Of a signed answer to a release: why it proves nothing (empty when it does), and which key signed it.
 
     Whose key is whose is said by the commit that is released, and by the one that serves: nobody lets himself in by the
     very commit that he wants released.
     """
     forge = GitForge(state.repository(row["service"]))
 
-    def doubts(answer: Row) -> str:
+    def proofs(answer: Row) -> tuple[str, str]:
         from penstock.core.signed import parse
-        from penstock.signatures import SIGNERS, doubt
+        from penstock.signatures import SIGNERS, prove
 
         try:
             said = parse(answer["signed"])
         except ValueError as error:
-            return f"it is no signed answer: {error}"
+            return f"it is no signed answer: {error}", ""
         for key in ("line", "verb", "person", "digest"):
             if getattr(said, key) != answer[key]:
-                return f"its {key} is not what was signed"
+                return f"its {key} is not what was signed", ""
         if said.place.split("/")[0] != row["service"] or said.place.rpartition("/")[2] != str(answer["release"]):
-            return f"it was signed for {said.place}"
-        found = doubt(said, forge.read(row["commit_id"], SIGNERS))
+            return f"it was signed for {said.place}", ""
+        found = prove(said, forge.read(row["commit_id"], SIGNERS))
         before = _serving(state, row)
-        older = forge.read(before, SIGNERS) if before and not found else None
-        return found if older is None else doubt(said, older)
+        older = forge.read(before, SIGNERS) if before and not found.doubt else None
+        found = found if older is None else prove(said, older)
+        return found.doubt, found.key
 
-    return doubts
+    return proofs
 
 
 def _serving(state: State, row: Row) -> str:
-    """The commit that serves where a release goes; empty when none does."""
+    """The commit that was promoted last where a release goes, also if it was taken down since; empty when none ever was."""
     store = Store(state.records)
     try:
-        found = releases.serving(store, row["service"], row["environment"])
+        found = releases.last_promoted(store, row["service"], row["environment"])
         return str(found["commit_id"]) if found else ""
     finally:
         store.close()

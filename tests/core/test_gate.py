@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from penstock.core.brought import is_author
 from penstock.core.gate import Answer, Asked, Ran, may_ever, ran_before, stands
+from penstock.core.loosened import kept, loosened
+from penstock.testing.simulation import environment
 
 GROUPS = {"managers": ("ana", "bo"), "security": ("dee", "bo")}
 ASKED = Asked("approval", "Release it?", 2, GROUPS, within_s=1000.0, good_for_s=500.0, remind_s=100.0, escalate_s=200.0,
@@ -134,3 +136,50 @@ def test_where_it_ran_before(ran: Ran, blocks: str, until: float | None) -> None
 def test_whose_commit_it_is(person: str, mine: bool) -> None:
     """By name, by address, or by what stands before its @."""
     assert mine == is_author(person, ("Ana Lopez", "ana@example.com"))
+
+
+def test_one_key_is_one_person() -> None:
+    """Whatever names stand beside it: the second answer with a key does not count, and says whose it was."""
+    given = [
+        Answer("approval", "approve", "ana", 1.0, "p1", key="SHA256:a"),
+        Answer("approval", "approve", "dee", 2.0, "p1", key="SHA256:a"),
+    ]
+    found = stands(ASKED, given, "p1", (), 0.0, 3.0)
+    assert "waiting" == found.state
+    assert ("dee: signed with the same key as ana",) == found.void
+
+
+def test_what_ran_too_shortly_before_something_else_took_its_place_is_said() -> None:
+    """An hour is asked for, and it served for three seconds: that it was released two hours ago does not help."""
+    blocks, _, _ = ran_before({"staging": 3600.0}, {"staging": Ran(0.0, until=3.0)}, 7200.0)
+    assert "it ran in staging for 3 s only, and then something else did" == blocks
+
+
+OLD = Asked("approval", "Release it?", 2, {"managers": ("ana", "bo")}, signed=True)
+
+
+@pytest.mark.parametrize(
+    ("new", "holds"),
+    [
+        (OLD, False),
+        (replace(OLD, at_least=3), False),
+        (replace(OLD, by={"managers": ("ana",)}), False),
+        (replace(OLD, at_least=1), True),
+        (replace(OLD, by={"managers": ("ana", "bo", "mallory")}), True),
+        (replace(OLD, by={"friends": ("ana", "bo")}), True),
+        (replace(OLD, signed=False), True),
+        (replace(OLD, authors_count=True), True),
+        (replace(OLD, escalate_s=1.0, escalate_to={"friends": ("mallory",)}), True),
+    ],
+)
+def test_the_stricter_holds_once(new: Asked, holds: bool) -> None:
+    """An approval that the serving manifest demands is demanded this once, unless the new one demands as much."""
+    assert holds == bool(list(kept([new], [OLD])))
+
+
+def test_what_was_loosened_is_said() -> None:
+    """Environments, windows and lines that are demanded no more, and waivers that are new."""
+    before = environment().model_copy(update={"after": {"staging": 3600.0, "qa": 60.0}})
+    after = environment().model_copy(update={"after": {"staging": 60.0}})
+    assert ("`after: qa` is demanded no more", "`after: staging` is shorter than before") == loosened(after, before)
+    assert () == loosened(after, None)

@@ -55,6 +55,43 @@ def served(site: Site) -> Site:
     return site
 
 
+def test_a_question_is_ticked_once_for_every_environment(served: Site) -> None:
+    """`confirm` ticks it; released again, the answer to the same commit still stands."""
+    commit(served, "v7", extra="checklist: {before: {told: {ask: Stakeholders told?, by: team}}}")
+    number = ordered(served)
+    served.wait(number, until=("awaiting",))
+    assert 0 == penstock(served, "confirm", str(number)).code
+    assert "released" == served.wait(number)["state"]
+    again = penstock(served, "release", "--to", "production", "--again")
+    assert 0 == again.code, again
+
+
+def test_a_freeze_holds_releases_and_no_rollback(served: Site) -> None:
+    """What is frozen waits and says why; going back is never frozen; thawed, it goes on."""
+    commit(served, "v8")
+    assert 0 == penstock(served, "freeze", "quarter end").code
+    back = penstock(served, "rollback", "production")
+    assert 0 == back.code, back
+    number = ordered(served)
+    assert "quarter end" in served.wait(number, until=("awaiting",))["waiting"]
+    assert 0 == penstock(served, "thaw").code
+    assert "released" == served.wait(number)["state"]
+
+
+def test_the_line_is_stopped(served: Site) -> None:
+    """One command aborts what runs and freezes everything."""
+    commit(served, "v9", rollout=LONG)
+    number = ordered(served)
+    served.wait_weight(number, 500)
+    done = penstock(served, "stop-the-line", "payments are down")
+    assert 0 == done.code, done
+    row = served.wait(number)
+    assert "rolled_back" == row["state"]
+    assert "payments are down" in row["sentence"]
+    assert "payments are down" in penstock(served, "freeze", "--list").out
+    assert 0 == penstock(served, "thaw").code
+
+
 def test_an_approval_lets_a_release_through(served: Site) -> None:
     """It waits, holding nobody up, also over a worker's death; the answer lets it through, and the record says who."""
     commit(served, "v2", "approvals: {by: team, authors: count, within: 1h}")
@@ -93,14 +130,15 @@ def test_a_rejection_blocks(served: Site) -> None:
 
 def test_signatures_of_several_people_made_elsewhere(served: Site, tmp_path: Path) -> None:
     """Two sign a request on another machine; a forged one, and one to an older plan, are refused; two true ones suffice."""
-    commit(served, "v5", "approvals: {at_least: 2, by: managers, authors: count}")
+    commit(served, "v5", "approvals: [{by: team, authors: count}, {at_least: 2, by: managers, authors: count}]")
     number = ordered(served)
     served.wait(number, until=("awaiting",))
-    unsigned = penstock(served, "approve", str(number), "--line", "approval")
+    assert 0 == penstock(served, "approve", str(number), "--line", "approval-1").code
+    unsigned = penstock(served, "approve", str(number), "--line", "approval-2")
     assert 2 == unsigned.code
-    assert "needs-signature" in unsigned.err
+    assert "not-asked" in unsigned.err  # this account is none of the managers
 
-    asked = penstock(served, "approve", str(number), "--line", "approval", "--as", "ana", "--request")
+    asked = penstock(served, "approve", str(number), "--line", "approval-2", "--as", "ana", "--request")
     request = tmp_path / "request.json"
     request.write_text(asked.out)
     for name in ("ana", "bo"):
@@ -123,10 +161,26 @@ def test_signatures_of_several_people_made_elsewhere(served: Site, tmp_path: Pat
     assert 2 == refused.code
     assert "not-proven" in refused.err
 
+    late = json.loads((tmp_path / "ana.json").read_text())
+    (tmp_path / "late.json").write_text(json.dumps(late | {"at": late["at"] + 1e6}))
+    for words in (["reject", "--file", "ana.json"], ["approve", "--file", "late.json"]):
+        refused = penstock(served, words[0], words[1], str(tmp_path / words[2]))
+        assert 2 == refused.code, refused  # another word than was signed; given in the future
     assert 0 == penstock(served, "approve", "--file", str(tmp_path / "ana.json")).code
     served.until(lambda: "ana said yes" in served.row(number)["waiting"])
     assert 0 == penstock(served, "approve", "--file", str(tmp_path / "bo.json")).code
     assert "released" == served.wait(number)["state"]
+
+
+def test_what_the_release_that_serves_demands_is_demanded_once_more(served: Site) -> None:
+    """A commit that drops the approvals does not let itself in: those of the manifest that serves hold, and the plan says so."""
+    commit(served, "v5b")
+    number = ordered(served)
+    waiting = served.wait(number, until=("awaiting",))["waiting"]
+    assert "approval-1-before" in waiting
+    assert "approval-2-before" in waiting
+    assert 0 == penstock(served, "abort", "production").code
+    assert "aborted" == served.wait(number)["state"]
 
 
 def test_nobody_lets_himself_in_by_the_commit_that_he_wants_released(served: Site, tmp_path: Path) -> None:
@@ -144,40 +198,3 @@ def test_nobody_lets_himself_in_by_the_commit_that_he_wants_released(served: Sit
     assert 0 == penstock(served, "abort", "production").code
     assert "aborted" == served.wait(number)["state"]
     signers.write_text(before)
-
-
-def test_a_question_is_ticked_once_for_every_environment(served: Site) -> None:
-    """`confirm` ticks it; released again, the answer to the same commit still stands."""
-    commit(served, "v7", extra="checklist: {before: {told: {ask: Stakeholders told?, by: team}}}")
-    number = ordered(served)
-    served.wait(number, until=("awaiting",))
-    assert 0 == penstock(served, "confirm", str(number)).code
-    assert "released" == served.wait(number)["state"]
-    again = penstock(served, "release", "--to", "production", "--again")
-    assert 0 == again.code, again
-
-
-def test_a_freeze_holds_releases_and_no_rollback(served: Site) -> None:
-    """What is frozen waits and says why; going back is never frozen; thawed, it goes on."""
-    commit(served, "v8")
-    assert 0 == penstock(served, "freeze", "quarter end").code
-    back = penstock(served, "rollback", "production")
-    assert 0 == back.code, back
-    number = ordered(served)
-    assert "quarter end" in served.wait(number, until=("awaiting",))["waiting"]
-    assert 0 == penstock(served, "thaw").code
-    assert "released" == served.wait(number)["state"]
-
-
-def test_the_line_is_stopped(served: Site) -> None:
-    """One command aborts what runs and freezes everything."""
-    commit(served, "v9", rollout=LONG)
-    number = ordered(served)
-    served.wait_weight(number, 500)
-    done = penstock(served, "stop-the-line", "payments are down")
-    assert 0 == done.code, done
-    row = served.wait(number)
-    assert "rolled_back" == row["state"]
-    assert "payments are down" in row["sentence"]
-    assert "payments are down" in penstock(served, "freeze", "--list").out
-    assert 0 == penstock(served, "thaw").code

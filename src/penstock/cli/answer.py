@@ -12,9 +12,10 @@ from penstock import answering, api
 from penstock.cli.completion import releases
 from penstock.cli.place import service_here
 from penstock.cli.words import seconds
+from penstock.errors import UsageError
 
 _OPTIONS = [
-    click.argument("release", type=int, required=False, shell_complete=releases),
+    click.argument("release", type=click.IntRange(1, 1 << 53), required=False, shell_complete=releases),
     click.option("--line", help="The question that is answered; else every one that asks you."),
     click.option("--reason", default="", help="Why; it is recorded."),
     click.option(
@@ -50,13 +51,15 @@ def _run(
     verb: str, release: int | None, line: str | None, reason: str, until: float, service: str | None, key: Path | None,
     person: str | None, request: bool, file: Path | None, out: Path | None,
 ) -> None:  # fmt: skip
+    _fits(file, line, until, key, person, request, out)
     person = person or api.who()["person"]
     if file and key:
-        _signed(answering.signed_by(answering.read(file), key, person, reason), out or file.with_suffix(".signed.json"))
+        said = answering.signed_by(answering.read(file), verb, key, person, reason)
+        _signed(said, out or file.with_suffix(".signed.json"))
         return
     desk = api.open_desk()
     if file:
-        click.echo(f"release {answering.bring(desk, answering.read(file))}: taken in; its signature holds")
+        click.echo(f"release {answering.bring(desk, verb, answering.read(file))}: taken in; its signature holds")
         return
     number = release or api.latest(desk, service_here(desk, service), running=True)
     if request or key:
@@ -65,19 +68,44 @@ def _run(
             click.echo(asked.text, nl=False)
             return
         assert key is not None, "one of the two"
-        signed = answering.signed_by(asked, key, person, reason)
+        signed = answering.signed_by(asked, verb, key, person, reason)
         if out:
             _signed(signed, out)
             return
-        answering.bring(desk, signed)
+        answering.bring(desk, verb, signed)
         click.echo(f"release {number}: `{signed.line}` {_done(verb)}, signed by {person}")
         return
     lines = answering.answer(desk, number, verb, line, reason, until)
     click.echo(f"release {number}: {', '.join(f'`{one}`' for one in lines)} {_done(verb)}")
 
 
+def _fits(
+    file: Path | None,
+    line: str | None,
+    until: float,
+    key: Path | None,
+    person: str | None,
+    request: bool,
+    out: Path | None,
+) -> None:
+    """Refuse what would be ignored."""
+    if file and (line or until):
+        raise click.UsageError("what a file says is in the file: --line and --until stand without --file")
+    if out and not key:
+        raise click.UsageError("--out writes a signed answer: it stands beside --sign")
+    if person and not key and not request:
+        raise click.UsageError("--as says who signs: it stands beside --sign or --request")
+
+
 def _signed(answer: Any, path: Path) -> None:
-    path.write_text(answer.text)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(answer.text)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError("cannot-write", f"{path} cannot be written: {error.strerror}", str(path),
+                         next="--out, with a place that can be") from error  # fmt: skip
     click.echo(f"signed: {path}; `penstock {answer.verb} --file {path.name}` brings it, on the machine that releases")
 
 

@@ -34,7 +34,9 @@ def command(
     finishes where nothing is said). Going back is never frozen.
     """
     desk = api.open_desk()
-    if listed or not reason:
+    if not listed and reason is None and (environment or service or until):
+        raise click.UsageError('why? penstock freeze "REASON": whoever is stopped by it must know')
+    if listed or reason is None:
         _list(freezes.standing(desk.store, time.time()), as_json=as_json)
         return
     if environment and not service:
@@ -42,7 +44,8 @@ def command(
 
         service = service_here(desk, None)
     number = freezing.freeze(desk, reason, service, environment, until)
-    click.echo(f"freeze {number}: nothing is released any more; `penstock thaw {number}` ends it")
+    where = "" if not service else f" of {service}" + (f" to {environment}" if environment else "")
+    click.echo(f"freeze {number}: nothing{where} is released any more; `penstock thaw {number}` ends it")
 
 
 def _list(rows: list[Row], *, as_json: bool) -> None:

@@ -25,6 +25,8 @@ def is_author(person: str, authors: tuple[str, ...]) -> bool:
     own = {person.casefold(), person.casefold().partition("@")[0]}
     for author in authors:
         said = author.casefold()
-        if said in own or said.partition("@")[0] in own:
+        local = said.partition("@")[0]
+        # A tag after the name, and the forge's own addresses: bo+git@…, 123+bo@users.noreply.github.com
+        if {said, local, local.partition("+")[0], local.rpartition("+")[2]} & own:
             return True
     return False

@@ -41,6 +41,7 @@ class Answer:
     """What somebody said to a line. `digest` is what it was said to; `until`, its own end (None: none of its own).
 
     `doubt` says why it proves nothing: a signature that does not hold; empty for one that does, or that none was asked of.
+    `key` is the fingerprint of the key that signed it: one key is one person, whatever its names.
     """
 
     line: str
@@ -52,6 +53,7 @@ class Answer:
     until: float | None = None
     signed: bool = False
     doubt: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,10 @@ def stands(
     escalated = bool(asked.escalate_s) and now >= since + asked.escalate_s
     groups = {**asked.by, **(asked.escalate_to if escalated else {})}
     last = _last_words(asked.line, answers)
-    void = tuple(f"{a.person}: {why}" for a in last if (why := _void(asked, a, digest, authors, groups, now)))
-    counted = [a for a in last if not _void(asked, a, digest, authors, groups, now)]
+    told = [(a, _void(asked, a, digest, authors, groups, now)) for a in last]
+    told = [(a, why or _same_key(a, told)) for a, why in told]
+    void = tuple(f"{a.person}: {why}" for a, why in told if why)
+    counted = [a for a, why in told if not why]
     reminded = bool(asked.remind_s) and now >= since + asked.remind_s
     rejected = next((a for a in counted if a.verb == "reject"), None)
     if rejected:
@@ -126,6 +130,14 @@ def _void(
     return "too old by now" if end is not None and now >= end else ""
 
 
+def _same_key(answer: Answer, told: Sequence[tuple[Answer, str]]) -> str:
+    """Whose key it was already: who answered first with it has it."""
+    if not answer.key:
+        return ""
+    first = next((a for a, why in told if a.key == answer.key and not why), answer)
+    return "" if first.person == answer.person else f"signed with the same key as {first.person}"
+
+
 def _ends(asked: Asked, answer: Answer) -> float | None:
     """When an answer does not count any more."""
     if answer.verb == "reject":
@@ -161,10 +173,13 @@ def may_ever(asked: Asked, authors: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class Ran:
-    """What is known of an artifact in another environment. `promoted_at` None: it was never released there."""
+    """What is known of an artifact in another environment. `promoted_at` None: it was never released there. `until`: when
+    something else took its place there (None: it serves still).
+    """
 
     promoted_at: float | None = None
     rolled_back_by: int | None = None
+    until: float | None = None
 
 
 def ran_before(after: Mapping[str, float], ran: Mapping[str, Ran], now: float) -> tuple[str, str, float | None]:
@@ -176,6 +191,12 @@ def ran_before(after: Mapping[str, float], ran: Mapping[str, Ran], now: float) -
             return f"this very artifact was never released to {name}", "", None
         if seen.rolled_back_by is not None:
             return f"it was rolled back in {name} since (release {seen.rolled_back_by})", "", None
+        if seen.until is not None and seen.until - seen.promoted_at < needed_s:
+            return (
+                f"it ran in {name} for {seen.until - seen.promoted_at:.0f} s only, and then something else did",
+                "",
+                None,
+            )
         if seen.promoted_at + needed_s > max(now, until):
             until, waits = seen.promoted_at + needed_s, name
     return "", waits, until or None

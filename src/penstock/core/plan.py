@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.core import data
 from penstock.core.brought import Brought
+from penstock.core.loosened import loosened
 from penstock.core.pacing import hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
 from penstock.core.questions import Gates, gates_in_words, gates_of, lines_asked, lines_left_out
@@ -57,6 +58,7 @@ class Facts:
     hotfix: str = ""
     branch: str = ""
     labels: tuple[str, ...] = ()
+    before: Environment | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,8 @@ def _gates(environment: Environment, facts: Facts, left_out: Mapping[str, str]) 
     """Going back is held up by nobody, not even by a freeze."""
     if facts.kind != "release":
         return Gates(freezes=facts.kind == "drill")
-    return gates_of(environment, facts.brought, facts.ordered_by, facts.hotfix, left_out)
+    before = lines_left_out(facts.before, facts.brought, facts.branch, facts.labels) if facts.before else {}
+    return gates_of(environment, facts.brought, facts.ordered_by, facts.hotfix, left_out, facts.before, before)
 
 
 def still_true(plan: Plan, observed: Observed) -> bool:
@@ -302,7 +305,7 @@ def _blocked(facts: Facts) -> str:
 
 
 def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, ...]:
-    risks = []
+    risks = list(loosened(environment, facts.before)) if facts.kind == "release" else []
     if not facts.capabilities.dead_man:
         risks.append("no dead man's rule on this target: if the worker dies, nobody goes back until it returns")
     if facts.capabilities.dead_man and not facts.at_boot:

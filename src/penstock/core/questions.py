@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from penstock.core.brought import Brought, is_author
 from penstock.core.condition import Change, bump_of, holds, labels_of
 from penstock.core.gate import Asked
+from penstock.core.loosened import kept
 from penstock.core.plan_defaults import time_as_written
 from penstock.manifest import Environment
 from penstock.manifest.approvals import Approval
@@ -42,18 +44,22 @@ class Gates:
 
 
 def gates_of(
-    environment: Environment, brought: Brought, ordered_by: str, hotfix: str, left_out: Mapping[str, str]
-) -> Gates:
-    """The gates of a release. `left_out` are lines whose conditions do not hold, each with its reason."""
+    environment: Environment, brought: Brought, ordered_by: str, hotfix: str, left_out: Mapping[str, str],
+    before: Environment | None = None, before_left_out: Mapping[str, str] = MappingProxyType({}),
+) -> Gates:  # fmt: skip
+    """The gates of a release. `left_out` are lines whose conditions do not hold, each with its reason. `before` is the
+    environment by the manifest that serves: where that demands more approvals, they are demanded this once.
+    """
     skips = environment.hotfix.skips if hotfix and environment.hotfix else ()
     asked = [*_confirmations(environment, left_out)] if "confirmations" not in skips else []
     if hotfix and environment.hotfix:
         asked.append(_hotfix(environment, hotfix))
     if "approvals" not in skips:
         asked += _approvals(environment, left_out)
-    authors = tuple(
-        sorted(p for p in _people(environment) | {ordered_by} if p == ordered_by or is_author(p, brought.authors))
-    )
+    if before and not (hotfix and before.hotfix and "approvals" in before.hotfix.skips):
+        asked += kept(asked, _approvals(before, before_left_out))
+    people = _people(environment) | {ordered_by} | (_people(before) if before else set())
+    authors = tuple(sorted(p for p in people if p == ordered_by or is_author(p, brought.authors)))
     return Gates(
         tuple(asked), {} if "after" in skips else dict(environment.after), authors, tuple(sorted(left_out.items())),
         hotfix, tuple(skips), environment.windows is not None and "windows" not in skips, "freezes" not in skips,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +13,15 @@ from penstock.core import data
 FORMAT = 1
 NAMESPACE = "penstock"
 LIMIT = 64 << 10
+_PLACE = re.compile(r"[^/\s]{1,100}/[^/\s]{1,100}/[0-9]{1,15}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Signed:
     """What was said. `place` is service/environment/number; `digest` is what it was said to: a plan's, or a commit.
 
-    `at` and `until` are seconds since the epoch (`until` 0: none of its own). `signature` is SSH's, armoured, over `message`.
+    `question` is what is asked and of what, in words, so that nobody signs a digest blindly. `at` and `until` are seconds since
+    the epoch (`until` 0: none of its own). `signature` is SSH's, armoured, over `message`.
     """
 
     place: str
@@ -28,6 +32,7 @@ class Signed:
     at: float
     reason: str = ""
     until: float = 0.0
+    question: str = ""
     signature: str = ""
     format: int = FORMAT
 
@@ -58,6 +63,14 @@ def parse(text: str) -> Signed:
         signed = data.load(Signed, found)
     except ValueError as error:
         raise ValueError("it lacks something, or has too much") from error
+    if not all(map(math.isfinite, (signed.at, signed.until))):
+        raise ValueError("its times are no times")
+    if not _PLACE.fullmatch(signed.place):
+        raise ValueError("its `place` is not service/environment/number")
+    try:
+        signed.text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half a character") from error
     if signed.verb not in ("approve", "reject", "confirm"):
         raise ValueError(f"it says `{signed.verb[:20]}`, which is no answer")
     return signed

@@ -99,6 +99,25 @@ def serving(store: Store, service: str, environment: str) -> Row | None:
     return _read(row) if row else None
 
 
+def last_promoted(store: Store, service: str, environment: str) -> Row | None:
+    """The newest release to an environment that came to serve; None when none ever did."""
+    row = store.row(
+        "SELECT * FROM releases WHERE service = ? AND environment = ? AND promoted_at IS NOT NULL"
+        " ORDER BY number DESC LIMIT 1", service, environment,
+    )  # fmt: skip
+    return _read(row) if row else None
+
+
+def served_until(store: Store, service: str, environment: str, number: int, revision: str) -> float | None:
+    """When another revision took the place of what a release had promoted, or it was taken down; None: it serves still."""
+    row = store.row(
+        "SELECT min(coalesce(promoted_at, ended_at)) AS at FROM releases WHERE service = ? AND environment = ?"
+        " AND number > ? AND ((promoted_at IS NOT NULL AND revision != ?) OR (kind = 'down' AND state = 'released'))",
+        service, environment, number, revision,
+    )  # fmt: skip
+    return row["at"] if row else None
+
+
 def promoted_with(store: Store, service: str, environment: str, artifact: str) -> Row | None:
     """The newest release to an environment that promoted an artifact (its digest), and stood; None when there is none."""
     rows = store.rows(

@@ -107,7 +107,8 @@ def _ran(world: World, service: str, environment: str, artifact: str) -> Ran:
     if found is None:
         return Ran()
     back = releases.gone_back_from(world.store, service, environment, found["number"], found["revision"] or "")
-    return Ran(found["promoted_at"], back)
+    until = releases.served_until(world.store, service, environment, found["number"], found["revision"] or "")
+    return Ran(found["promoted_at"], back, until)
 
 
 def _of_time(world: World, plan: Plan, now: float) -> Iterator[Obstacle]:
@@ -132,15 +133,16 @@ def _answers(world: World, plan: Plan) -> Iterator[Answer]:
     row = world.row()
     of_commit = {asked.line for asked in plan.gates.asked if not asked.of_plan}
     for said in answers.about(world.store, row["service"], row["commit_id"]):
-        if said["release"] == world.release or said["line"] in of_commit:
+        elsewhere = said["line"] in of_commit and said["verb"] == "confirm"  # a no counts where it was said
+        if said["release"] == world.release or elsewhere:
             yield _answer(world, said)
 
 
 def _answer(world: World, said: Row) -> Answer:
-    doubt = world.doubts(said) if said["signed"] else ""
+    doubt, key = world.proofs(said) if said["signed"] else ("", "")
     return Answer(
         said["line"], said["verb"], said["person"], said["at"], said["digest"], said["reason"], said["until"],
-        bool(said["signed"]), doubt,
+        bool(said["signed"]), doubt, key,
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def draw_plan(world: World, revision: Revision) -> Plan:
             rehearsed=releases.rehearsed(world.store, row["service"], row["environment"]),
             brought=world.brings(stable.commit if stable else None, revision.commit), ordered_by=row["person"],
             hotfix=row["options"].get("hotfix", ""), branch=row["options"].get("branch", ""),
-            labels=tuple(row["options"].get("labels", ())),
+            labels=tuple(row["options"].get("labels", ())), before=world.before(stable.commit) if stable else None,
         ),
     )  # fmt: skip
     plain = data.dump(plan)

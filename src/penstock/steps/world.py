@@ -82,8 +82,9 @@ class World:
     configured: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     processors: int = 2
     brings: Callable[[str | None, str], Brought] = lambda old, new: Brought()
-    doubts: Callable[[Row], str] = lambda answer: ""
+    proofs: Callable[[Row], tuple[str, str]] = lambda answer: ("", "")
     calendar: str = ""
+    before: Callable[[str], Environment | None] = lambda commit: None
     home: Path | None = None
     past: Store | None = None
     content: Callable[[CheckEntry], str] = lambda entry: ""
