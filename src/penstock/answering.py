@@ -163,9 +163,16 @@ def _meant(row: Row, verb: str, line: str | None, person: str) -> list[dict[str,
     if found:
         return found
     questions = "; ".join(_told(fitting)) or "nothing of the sort"
-    whom = f"`{line}`" if line else f"anything of {person}"
-    raise UsageError("not-asked", f"release {row['number']} does not ask {whom}", "", f"it asks: {questions}",
-                     f"one of them: penstock {verb} {row['number']} --line LINE (abort needs nobody's leave)")  # fmt: skip
+    what = f"`{line}`" if line else "anything"
+    signs = next((one["line"] for one in fitting if one["signed"] and line in (None, one["line"])), "")
+    how = f"penstock {verb} {row['number']} --line {signs} --request: one of them signs that" if signs else ""
+    raise UsageError(
+        "not-asked",
+        f"release {row['number']} does not ask {person} for {what}",
+        "",
+        f"it asks: {questions}",
+        how or "somebody who is asked; to stop a release, `penstock abort` needs nobody's leave",
+    )
 
 
 def _may(asked: dict[str, Any], person: str) -> bool:
