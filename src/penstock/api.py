@@ -191,6 +191,8 @@ def order(
                reason=reason)  # fmt: skip
     wake(desk)
     names = ", ".join(f"{row['number']} ({row['environment']})" for row in running)
+    if verb == "abort" and all(row["state"] in ("planned", "waiting", "awaiting") for row in running):
+        return f"release {names}: it is ended; nothing was changed"
     return f"release {names}: {ORDER_TEXTS.get(verb, verb)}"
 
 

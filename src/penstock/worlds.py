@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,7 @@ class Builds:
         self._secrets = secrets
         self._store = Artifacts(state.artifacts)
         self._forge = GitForge(state.repository(row["service"]))
+        self._alone = threading.Lock()
 
     def build(self, log_file: Path) -> Artifact:
         section = data.dump(self._environment.build) if self._environment.build else None
@@ -77,7 +79,8 @@ class Builds:
 
     def checkout(self, revision: Revision) -> Path:
         """A clean export beside the release's logs, made once: checks may write there, the artifact stays as it is."""
-        return checkout_at(self._state, self._forge, self._row["number"], revision.commit)
+        with self._alone:  # the checks of a moment ask for it side by side
+            return checkout_at(self._state, self._forge, self._row["number"], revision.commit)
 
     def workplace(self, revision: Revision, name: str, needs: tuple[str, ...]) -> Path:
         return workplaces.prepare(
@@ -98,7 +101,7 @@ def checkout_at(state: State, forge: GitForge, number: int, commit: str) -> Path
     """The files of a commit in a release's own folder, made once: whole, or not at all."""
     folder = state.release(number) / f"checkout-{commit[:12]}"
     marker = folder.with_suffix(".complete")
-    if not marker.exists():
+    if not marker.exists() or not folder.is_dir():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         try:

@@ -14,7 +14,7 @@ class TitlesSection(CheckSection):
     """`folder` is where the pages are."""
 
     pace: ClassVar[str] = "quality"
-    steady: ClassVar[bool] = True   # its answer follows from the commit and this section, and from nothing else
+    steady: ClassVar[bool] = True  # its answer follows from the commit and this section, and from nothing else
 
     folder: str = "."
 

@@ -115,7 +115,7 @@ def unjudged(condition: str, remedy: str = "", ended: Ended | None = None) -> Ou
 def _read(
     folder: Path, asked: tuple[str, ...], before: Mapping[Path, object], ended: Ended | None, limit: int
 ) -> Produced | Outcome:
-    how = f"; the command ended with {ended.code}" if ended else ""
+    how = f"; the command ended with {ended.code}{_last_words(ended)}" if ended else ""
     for pattern in asked:
         found = _found(folder, (pattern,))
         if not found:
@@ -137,6 +137,13 @@ def _read(
         room -= len(data)
         reports.append(Report(name, data))
     return Produced(ended, tuple(reports))
+
+
+def _last_words(ended: Ended) -> str:
+    """The last line that a command printed: most often it says why there is no report."""
+    lines = [line for line in ended.output.strip().splitlines() if line.strip()]
+    text = "".join(one if one.isprintable() else " " for one in lines[-1])[-150:].strip() if lines else ""
+    return f": {text}" if text else ""
 
 
 def _found(folder: Path, patterns: tuple[str, ...]) -> list[Path]:

@@ -149,7 +149,10 @@ def _produced(section: VulnerabilitiesSection, request: CheckRequest) -> list[Pr
         return unjudged(f"the commit's files cannot be read: {error.strerror}")
     several: list[Produced] = []
     for words, report in commands(names):
-        made = produce(section, request, run_default=words, report_default=(report,))
+        try:
+            made = produce(section, request, run_default=words, report_default=(report,))
+        finally:
+            Path(request.folder, report).unlink(missing_ok=True)  # of our own making: in a work tree it would stay
         if isinstance(made, Outcome):
             return made
         if made.ended and made.ended.code in (126, 127) and words[0] == "sh":

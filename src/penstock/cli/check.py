@@ -65,13 +65,19 @@ def command(
         return
     from penstock.worlds import environment_named
 
-    environment = environment_named(manifest, to or list(manifest.environments)[-1])
+    environment = environment_named(manifest, to or _last(manifest))
     if not (only or form != "text" or _has_lines(environment, stages or STAGES[:1])):
         return
     checked = _run(manifest, environment, only, stages, changed, url, not no_cache, quiet=quiet, named=bool(to))
     _say(checked, form, out)
     if checked.stops:
         click.get_current_context().exit(BLOCKS)
+
+
+def _last(manifest: Manifest) -> str:
+    """The last environment of the file that is one, and no template of them."""
+    names = [name for name, one in manifest.environments.items() if not one.is_template]
+    return (names or list(manifest.environments))[-1]
 
 
 def _found(root: Path) -> Path:

@@ -168,7 +168,10 @@ def may_ever(asked: Asked, authors: Collection[str]) -> str:
     if len(able) >= asked.at_least:
         return ""
     left = f"{len(able)} of {len(everybody)}" if everybody else "nobody"
-    return f"{asked.question} {asked.at_least} must answer, and {left} may: whoever wrote or ordered the release does not count"
+    return (
+        f"{asked.question} {asked.at_least} must answer, and {left} may: whoever wrote or ordered the release does not count;"
+        " `authors: count` lets them, or somebody else in the group may"
+    )
 
 
 @dataclass(frozen=True)

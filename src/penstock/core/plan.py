@@ -12,7 +12,7 @@ from penstock.core.brought import Brought
 from penstock.core.loosened import loosened
 from penstock.core.pacing import hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
-from penstock.core.questions import Gates, gates_in_words, gates_of, lines_asked, lines_left_out
+from penstock.core.questions import Gates, gates_in_words, gates_of, hopeless, lines_asked, lines_left_out
 from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
@@ -190,6 +190,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
     checks = {
         moment: found for moment in _MOMENTS[facts.kind] if (found := lines_asked(environment, moment, left_out))
     }  # fmt: skip
+    gates = _gates(environment, facts, left_out)
     plan = Plan(
         facts.release,
         facts.kind,
@@ -210,7 +211,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         environment.rollout.start_within_s,
         round(environment.unattended_s) if watched else None,
         defaulted=defaulted(environment),
-        risks=_risks(environment, facts, strategy),
+        risks=(*_risks(environment, facts, strategy), *hopeless(gates)),
         nothing_to_do=nothing,
         blocked=_blocked(facts),
         keeps_previous=bool(environment.bake_s and facts.stable and facts.capabilities.coexist != "1"),
@@ -218,7 +219,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         side_by_side=facts.capabilities.coexist != "1",
         prepares=environment.prepare is not None and facts.kind == "release",
         contacts=contacts(environment.groups),
-        gates=_gates(environment, facts, left_out),
+        gates=gates,
     )
     return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
 

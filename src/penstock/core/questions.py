@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from penstock.core.brought import Brought, is_author
 from penstock.core.condition import Change, bump_of, holds, labels_of
-from penstock.core.gate import Asked
+from penstock.core.gate import Asked, may_ever
 from penstock.core.loosened import kept
 from penstock.core.plan_defaults import time_as_written
 from penstock.manifest import Environment
@@ -64,6 +64,11 @@ def gates_of(
         tuple(asked), {} if "after" in skips else dict(environment.after), authors, tuple(sorted(left_out.items())),
         hotfix, tuple(skips), environment.windows is not None and "windows" not in skips, "freezes" not in skips,
     )  # fmt: skip
+
+
+def hopeless(gates: Gates) -> tuple[str, ...]:
+    """The questions that nobody can ever answer well, each with its reason: a release would be blocked by them."""
+    return tuple(why for asked in gates.asked if (why := may_ever(asked, gates.authors)))
 
 
 def in_words(asked: Asked) -> str:
