@@ -186,9 +186,10 @@ def _lines(desk: api.Desk, number: int, made: Callable[[Row], list[str]]) -> Row
 
 def _heartbeat(seen: Seen) -> str:
     from penstock.render.waits import waiting
+    from penstock.render.words import moment
 
     wait = waiting(seen)
-    until = f"; until {tell.stamp(wait.until)}, then {wait.then}" if wait and wait.until else ""
+    until = f"; until {moment(wait.until)}, then {wait.then}" if wait and wait.until else ""
     return tell.still(seen.now, f"waits for {wait.what}{until}" if wait else seen.row["state"])
 
 

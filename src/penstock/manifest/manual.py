@@ -102,6 +102,9 @@ class Manual:
         own = [key for key in found if key.name == topic]
         for key in own or found if len(found) == 1 else own:
             yield f"{key.written}\n\n{_body(self.page_of(key.name) or Page(key.name, ''))}\n{_facts(key)}"
+        below = [key for key in self.keys().values() if key.name.startswith((f"{topic}.", f"{topic}.NAME."))]
+        if own and below and topic not in self.examples:
+            yield f"keys, and their defaults:\n{_table(below)}"
         if rest := [key for key in found if key not in own and len(found) > 1]:
             also = "also stands" if own or topic in self.examples else "stands"
             count = f"{len(rest)} places" if len(rest) > 1 else "one place"
