@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from penstock.manifest.node import Entry, Map, Node, Scalar
 from penstock.manifest.section import Section
 
 
-def keys(model: type[Section]) -> dict[str, Any]:
-    """Every key that a person may write, with its type."""
+@cache
+def keys(model: type[Section]) -> Mapping[str, Any]:
+    """Every key that a person may write, with its type. Asked again and again of the same few models."""
     known = {field.alias or name: field.rebuild_annotation() for name, field in model.model_fields.items()}
-    return known if model.written is None else {k: t for k, t in known.items() if k in model.written}
+    return MappingProxyType(known if model.written is None else {k: t for k, t in known.items() if k in model.written})
 
 
 def section_of(kind: Any) -> type[Section] | None:
