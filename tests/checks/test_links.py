@@ -144,7 +144,7 @@ def test_a_field_of_alerts(start: Start, request_for: Make, tmp_path: Path) -> N
         ("a.json", b'{"link": ', "`a.json` is no JSON"),
         ("a.json", b"[" * 100_000, "`a.json` is nested too deep"),
         ("a.yml", b"[" * 20_000, "`a.yml` is nested too deep"),
-        ("a.yml", b"x" * (3 << 20), "`a.yml` is larger than 2048 KiB"),
+        ("a.yml", b"x" * (3 << 20), "`a.yml` is larger than 2 MiB"),
         ("b.yml", b"", "`a.yml` is not there"),
     ],
 )

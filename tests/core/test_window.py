@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from penstock.core.ics import Unreadable, busy
-from penstock.core.window import Closed, Freeze, Open, in_force, state, told
+from penstock.core.window import Closed, Open, state, told
 from penstock.manifest.windows import DAYS, Windows
 
 MADRID = "Europe/Madrid"
@@ -245,16 +245,6 @@ def test_without_hours_a_day_is_whole_and_without_days_every_day_is() -> None:
     assert Open(None) == state(windows(open=[{"hours": "00:00-24:00"}]), at(2026, 9, 1))
     assert "Tue-Thu (Europe/Madrid)" == told(windows(open=[{"days": "tue-thu"}]))
     assert "always, but for what is closed (Europe/Madrid)" == told(windows())
-
-
-def test_freezes_hold_from_their_first_moment_to_the_one_before_their_last() -> None:
-    """Of the freezes in force the one that lasts longest comes first, one without an end before all."""
-    short, long = Freeze("audit", "ana", 100, 200), Freeze("sale", "bo", 150, 300, "shop/production")
-    endless = Freeze("incident", "chris", 180)
-
-    assert [(), (short,), (long, short), (endless, long, short), (endless, long), (endless,)] == [
-        in_force([short, long, endless], now) for now in (99, 100, 150, 199, 200, 300)
-    ]
 
 
 # Calendars

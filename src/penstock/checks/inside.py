@@ -27,5 +27,5 @@ def read(folder: str, path: str, limit: int) -> bytes:
     except (OSError, ValueError, RuntimeError) as error:
         raise Unreadable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > limit:
-        raise Unreadable(f"is larger than {limit >> 10} KiB")
+        raise Unreadable(f"is larger than {f'{limit >> 20} MiB' if limit >> 20 else f'{limit >> 10} KiB'}")
     return data

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from penstock.checks import inside
 from penstock.checks.filling import Unknown
 from penstock.checks.running import Ended, argv, environment, run
 from penstock.core.finding import CheckRequest, Finding, Outcome
@@ -131,9 +131,10 @@ def _read(
     room = limit
     for path in dict.fromkeys(_found(folder, asked)):
         name = str(path.relative_to(folder))
-        data = _bytes(folder, path, room)
-        if isinstance(data, str):
-            return unjudged(f"the report `{name}` {data}", "a report that is a plain file of the usual size", ended)
+        try:
+            data = inside.read(str(folder), name, room)
+        except inside.Unreadable as error:
+            return unjudged(f"the report `{name}` {error}", "a report that is a plain file of the usual size", ended)
         room -= len(data)
         reports.append(Report(name, data))
     return Produced(ended, tuple(reports))
@@ -163,19 +164,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return seen.st_ino, seen.st_size, seen.st_mtime_ns
-
-
-def _bytes(folder: Path, path: Path, limit: int) -> bytes | str:
-    """What is in a report, or what is wrong with it."""
-    try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(folder.resolve()):
-            return "is a link that leads out of the folder"
-        # Not blocking: whoever made a pipe of it must not keep us waiting.
-        with open(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return "is no plain file"
-            data = file.read(limit + 1)
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    return data if len(data) <= limit else f"is larger than {limit >> 20} MiB"

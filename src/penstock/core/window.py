@@ -1,4 +1,4 @@
-"""When releases may start: windows and freezes. Pure; time is an argument, and a calendar comes as its text.
+"""When releases may start: windows. Pure; time is an argument, and a calendar comes as its text.
 
 The clock on the wall decides: a moment is open exactly when a clock in the environment's time zone then shows a time of a
 window, on a day that is not closed. So on the day when clocks go from 02:00 to 03:00, 01:30-02:30 is open for half an hour;
@@ -41,23 +41,6 @@ class Closed:
 
     why: str
     opens_at: float | None = None
-
-
-@dataclass(frozen=True)
-class Freeze:
-    """Somebody's word that nothing is released: from when, until when (None: until it is ended), and of what."""
-
-    reason: str
-    person: str
-    from_at: float
-    until_at: float | None = None
-    scope: str = ""
-
-
-def in_force(freezes: Iterable[Freeze], at: float) -> tuple[Freeze, ...]:
-    """The freezes that hold at a moment, the one that lasts longest first. `until_at` is the first moment without."""
-    found = [one for one in freezes if one.from_at <= at and (one.until_at is None or at < one.until_at)]
-    return tuple(sorted(found, key=lambda one: (one.until_at is not None, -(one.until_at or 0.0), one.from_at)))
 
 
 def state(windows: Windows, at: float, calendar_text: str = "") -> Open | Closed:
