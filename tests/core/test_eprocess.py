@@ -17,6 +17,7 @@ from penstock.core.eprocess import (
     begin,
     bets_against,
     bets_for,
+    evenly,
     grow,
     growth_optimal,
     guess,
@@ -27,6 +28,7 @@ from penstock.core.eprocess import (
 )
 
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+SIX = evenly(*RATIOS)
 rates = st.floats(1e-5, 0.6)
 sizes = st.integers(1, 25)
 
@@ -133,7 +135,7 @@ def test_mixture_of_six_ratios(errors: tuple[int, int], expected: float) -> None
     margin = Margin(1, 0)
     bets = bets_against(0.001, 5 / 95, margin, RATIOS)
     factors = log_factors(Counts(5, errors[0]), Counts(95, errors[1]), bets, margin)
-    assert expected == pytest.approx(exp(log_value(grow(begin(6), AT_ONCE, 0, factors))), abs=0.005)
+    assert expected == pytest.approx(exp(log_value(grow(begin(SIX), SIX, AT_ONCE, 0, factors))), abs=0.005)
 
 
 def test_known_number_of_errors() -> None:
@@ -201,7 +203,7 @@ def test_cap_and_dispersion_keep_bets_fair(n_c: int, n_b: int, p_b: float, rho: 
 
 
 def test_cap_bounds_what_one_window_wins_not_what_it_loses() -> None:
-    """One burst multiplies evidence by at most e^2; losses stay whole."""
+    """One burst multiplies evidence by at most e^2.5; losses stay whole."""
     assert [CAP, 1.5, -40.0] == tempered([30.0, 3.0, -80.0], dispersion=2)
 
 
@@ -246,10 +248,10 @@ def test_guess_is_of_the_past() -> None:
 def test_weights_never_exceed_one(horizon_s: float) -> None:
     """Where every bet pays back its stake, the value stays where it began, beyond the horizon too."""
     starts = Starts(horizon_s=horizon_s)
-    process = begin(6, starts)
+    process = begin(SIX, starts)
     assert log_value(process, starts) == pytest.approx(0)
     for minute in range(100):
-        process = grow(process, starts, minute * 60.0, [0.0] * 6)
+        process = grow(process, SIX, starts, minute * 60.0, [0.0] * 6)
         assert log_value(process, starts) == pytest.approx(0, abs=1e-9)
     assert starts.later == process.started
 
@@ -258,8 +260,8 @@ def test_a_later_start_finds_what_begins_late() -> None:
     """After an hour of losing, later starts recover at once; without them the loss is to be won back."""
     lost, won = [-0.02] * 6, [1.0] * 6
     several, single = Starts(), AT_ONCE
-    late, once = begin(6, several), begin(6, single)
+    late, once = begin(SIX, several), begin(SIX, single)
     for second in range(3620):
         factors = lost if second < 3600 else won
-        late, once = grow(late, several, second, factors), grow(once, single, second, factors)
+        late, once = grow(late, SIX, several, second, factors), grow(once, SIX, single, second, factors)
     assert log_value(late, several) > log(100) > 0 > log_value(once, single)

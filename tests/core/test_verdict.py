@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from penstock.core import data
 from penstock.core.eprocess import Starts, begin, bets_against, grow, log_factors, tempered
 from penstock.core.evidence_outlook import what_would_decide
+from penstock.core.policy import WORSE
 from penstock.core.reading import Reading
 from penstock.core.verdict import (
     GATE,
-    WORSE,
     Counts,
     Eras,
     Policy,
@@ -220,9 +220,9 @@ def test_bets_do_not_see_their_own_window() -> None:
     """The guess comes from windows before: the first window is judged by the prior, whatever it holds."""
     policy = Policy(at_most=None)
     one = run(policy, [window(0, (50, 1), (950, 100))])
-    bets = bets_against(0.001, 50 / 950, policy.margin, WORSE)
+    bets = bets_against(0.001, 50 / 950, policy.margin, WORSE.ratios)
     factors = tempered(log_factors(Counts(50, 1), Counts(950, 100), bets, policy.margin))
-    assert grow(begin(len(WORSE), policy.starts), policy.starts, 0, factors) == one.channels["relative"]
+    assert grow(begin(WORSE, policy.starts), WORSE, policy.starts, 0, factors) == one.channels["relative"]
 
 
 def test_dispersion_tempers_both_ways() -> None:
@@ -246,7 +246,7 @@ def test_the_sentence_of_a_conviction() -> None:
     rows = [window(t, (116, (0, 0, 0, 2, 4, 4, 4)[t]), (2200, int(t < 3))) for t in range(7)]
     verdict = judge(DEFAULT, run(DEFAULT, rows))
     assert "unhealthy" == verdict.outcome
-    assert verdict.sentence.startswith("14 of 812 requests failed on the candidate, 3 of 15,400 on stable in the same ")
+    assert verdict.sentence.startswith("10 of 696 requests failed on the candidate, 3 of 13,200 on stable in the same ")
     assert verdict.sentence.endswith(f"; the odds against a healthy candidate are {spoken(verdict.odds)} to 1")
     assert verdict.odds >= 100
 
@@ -327,7 +327,7 @@ def test_a_limit_convicts_without_a_stable_arm() -> None:
     bad = judge(ALONE, run(ALONE, [window(t, (50, 5), (0, 0)) for t in range(60)]))
     good = judge(ALONE, run(ALONE, [window(t, (50, 1), (0, 0)) for t in range(60)]))
     assert ("unhealthy", "healthy") == (bad.outcome, good.outcome)
-    assert "40 of 400 requests failed on the candidate; the odds" in bad.sentence
+    assert "35 of 350 requests failed on the candidate; the odds" in bad.sentence
     assert bad.sentence.endswith("by the limit of 5 %")
 
 
@@ -412,7 +412,7 @@ def test_a_changing_split_convicts_nobody() -> None:
 
 
 def test_a_burst_in_one_window_does_not_convict() -> None:
-    """However many errors one second holds, it is worth at most e^2."""
+    """However many errors one second holds, it is worth at most e^2.5."""
     calm = [window(t, (50, 0), (950, 1)) for t in range(30)]
     verdict = judge(DEFAULT, run(DEFAULT, [*calm, window(30, (50, 50), (950, 0))]))
     assert "unhealthy" != verdict.outcome

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import exp, log, log1p, sqrt
 
-CAP = 2.0  # log of the most that one window may multiply evidence by
+CAP = 2.5  # log of the most that one window may multiply evidence by
 _LEAST_B = 1e-9
 
 
@@ -59,12 +59,12 @@ class Starts:
     `first` of the weight bets from the beginning; the rest is spread evenly over one start for each `every_s`
     of watched time up to `horizon_s`. Weight that has not started yet is kept as cash. The weights add up to
     1, so the bound holds for the whole release, however long it is; after the horizon no bet starts any more,
-    the running ones go on. Until the horizon a start costs log(2*horizon_s/every_s) at the default half: 5.9
-    for three hours.
+    the running ones go on. A late start costs log(horizon_s/every_s/(1-first)) in evidence, less what its
+    neighbours bring; a start from the beginning log(1/first).
     """
 
-    first: float = 0.5
-    every_s: float = 60.0
+    first: float = 0.9
+    every_s: float = 1.0
     horizon_s: float = 10_800.0
 
     @cached_property
@@ -91,6 +91,27 @@ AT_ONCE = Starts(first=1.0)
 
 
 @dataclass(frozen=True)
+class Prior:
+    """Alternatives as multiples of the edge of a claim, and how much is bet on each; the shares add up to 1."""
+
+    ratios: tuple[float, ...]
+    shares: tuple[float, ...]
+
+    @cached_property
+    def logs(self) -> tuple[float, ...]:
+        """The logarithms of the shares."""
+        return tuple(log(share) for share in self.shares)
+
+    def __len__(self) -> int:
+        return len(self.ratios)
+
+
+def evenly(*ratios: float) -> Prior:
+    """The same share on each of some alternatives."""
+    return Prior(ratios, (1 / len(ratios),) * len(ratios))
+
+
+@dataclass(frozen=True)
 class Process:
     """A mixture of running bets: for each the log of weight times winnings; and how many starts were made."""
 
@@ -98,18 +119,19 @@ class Process:
     started: int = 0
 
 
-def begin(size: int, starts: Starts = AT_ONCE) -> Process:
-    """A process over `size` alternatives of equal weight, before any window."""
-    return Process((log(starts.at_once / size),) * size)
+def begin(prior: Prior, starts: Starts = AT_ONCE) -> Process:
+    """A process over the alternatives of a prior, before any window."""
+    first = log(starts.at_once)
+    return Process(tuple([first + share for share in prior.logs]))
 
 
-def grow(process: Process, starts: Starts, watched_s: float, factors: Sequence[float]) -> Process:
+def grow(process: Process, prior: Prior, starts: Starts, watched_s: float, factors: Sequence[float]) -> Process:
     """The process after a window: a log factor for each bet; `watched_s` is the time watched before it."""
     due = starts.due(watched_s)
     logs: Iterable[float] = process.logs
     if due > process.started:
-        fresh = log((due - process.started) * starts.each / len(process.logs))
-        logs = [_log_add(running, fresh) for running in logs]
+        fresh = log((due - process.started) * starts.each)
+        logs = [_log_add(running, fresh + share) for running, share in zip(logs, prior.logs, strict=True)]
     return Process(tuple([running + factor for running, factor in zip(logs, factors, strict=True)]), due)
 
 
@@ -130,15 +152,72 @@ def log_factor(candidate: Counts, stable: Counts, a: float, margin: Margin) -> f
     return log_factors(candidate, stable, (a,), margin)[0]
 
 
-def log_factors(candidate: Counts, stable: Counts, bets: Sequence[float], margin: Margin) -> list[float]:
-    """Log of (*) for one window, for each `a` of `bets`."""
-    errors, exposed = candidate.errors, candidate.requests * margin.points
+def log_factors(
+    candidate: Counts, stable: Counts, bets: Sequence[float], margin: Margin, dispersion: float = 1.0
+) -> list[float]:
+    """Log of (*) for one window, for each `a` of `bets`; with clusters (see `clustered`), of its form for these."""
+    errors, exposed, m = candidate.errors, candidate.requests * margin.points, (dispersion + 1) / 2
     if margin.ratio == 0:
-        return [errors * log(a) - exposed * (a - 1) for a in bets]
+        return [errors * _log_paid(a - 1, m) - exposed * (a - 1) for a in bets]
     if not (candidate.requests and stable.requests):
         return [0.0] * len(bets)
     share, others = margin.ratio * candidate.requests / stable.requests, stable.errors
-    return [errors * log(a) - exposed * (a - 1) + others * log1p(-share * (a - 1)) for a in bets]
+    return [
+        errors * _log_paid(a - 1, m) - exposed * (a - 1) + others * _log_paid(-share * (a - 1), m) for a in bets
+    ]  # fmt: skip
+
+
+def _log_paid(gain: float, cluster: float) -> float:
+    """Log of what one error pays if a whole cluster, of this mean size, is to pay 1 + gain for each error in the mean."""
+    return log1p(gain) if cluster == 1 else log1p(cluster * gain) - log1p((cluster - 1) * gain)
+
+
+def clustered(bets: Sequence[float], split: float, margin: Margin, dispersion: float) -> list[float]:
+    """Bets `a` for errors that come in clusters, from the best ones for single errors.
+
+    Clusters of geometric size with mean m have over-dispersion d = 2m-1 (variance/mean of the counts). One error then pays
+    x = (1+m*y)/(1+(m-1)*y) where a single one would pay 1+y: for a compound Poisson count K with such clusters
+    E[x^K] = exp(E[K]*y), exactly what (*) needs, and less for smaller clusters. Evidence grows fastest, at small splits,
+    where (1+m*y)*(1+(m-1)*y) = a; every pay-off stays positive.
+    """
+    if dispersion == 1:
+        return list(bets)
+    m, square = (dispersion + 1) / 2, dispersion * dispersion - 1
+    most = (1 - _LEAST_B) / (m * margin.ratio * split) if margin.ratio * split else float("inf")
+    best = [2 * (sqrt(1 + square * a) - dispersion) / square for a in bets]
+    return [1 + min(y, most) for y in best]
+
+
+def paired_factors(candidate: Counts, stable: Counts, worse: Sequence[float], base: float) -> list[float]:
+    """Log factors against `pC <= pB` that are sharp for any share, also near a half: `worse` are odds ratios, `base` a guess.
+
+    With pC at that odds ratio of pB and p0 their mean over both arms' requests, (Turner, Ly, Grunwald)
+
+        e = (pC/p0)^kC * ((1-pC)/(1-p0))^(nC-kC) * (pB/p0)^kB * ((1-pB)/(1-p0))^(nB-kB)
+
+    has a mean of at most 1 for every common p, by the inequality of means, and so for every pC <= pB: for an odds ratio
+    above 1 it rises with kC and falls with kB. With odds ratios below 1 the same holds against `pC >= pB`.
+    """
+    n_c, n_b, k_c, k_b = candidate.requests, stable.requests, candidate.errors, stable.errors
+    if not (n_c and n_b):
+        return [0.0] * len(worse)
+    found = []
+    for odds in worse:
+        p_c = odds * base / (1 + (odds - 1) * base)
+        p_0 = (n_c * p_c + n_b * base) / (n_c + n_b)
+        log_p, log_q = log(p_0), log1p(-p_0)
+        found.append(
+            k_c * (log(p_c) - log_p) + (n_c - k_c) * (log1p(-p_c) - log_q)
+            + k_b * (log(base) - log_p) + (n_b - k_b) * (log1p(-base) - log_q)
+        )  # fmt: skip
+    return found
+
+
+def limit_factors(candidate: Counts, limit: float, worse: Sequence[float]) -> list[float]:
+    """Log factors against `pC <= limit`: the likelihood ratio of a share at these odds ratios above the limit."""
+    n, k = candidate.requests, candidate.errors
+    shares = [odds * limit / (1 + (odds - 1) * limit) for odds in worse]
+    return [k * log(p / limit) + (n - k) * (log1p(-p) - log1p(-limit)) for p in shares]
 
 
 def growth_optimal(alternative: float, base: float, split: float, margin: Margin) -> float:
@@ -167,11 +246,7 @@ def bets_for(base: float, split: float, margin: Margin, ratios: Sequence[float])
 
 
 def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP) -> list[float]:
-    """Factors made robust: the power 1/dispersion, then at most `cap`. Both keep the mean at most 1.
-
-    `dispersion` bounds how many errors come as one cluster (or is variance/mean of the counts, known
-    beforehand).
-    """
+    """Factors made robust: the power 1/dispersion, then at most `cap`. Both keep the mean at most 1."""
     return [min(factor / dispersion, cap) for factor in factors]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import log, log1p
 
 from penstock.core.eprocess import CAP, Margin, bets_for, log_sum
-from penstock.core.verdict import AS_GOOD, Policy
+from penstock.core.policy import AS_GOOD, Policy
 
 WEIGHTS = (50, 100, 250, 500)  # permille
 _LONGEST_S = 7 * 86_400.0
@@ -61,7 +61,7 @@ def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> lis
         return [0.0]
     base = max(rate, 1e-6)
     split = candidate / stable if policy.compared else 0.0
-    bets = bets_for(base, split, policy.accepted, AS_GOOD)
+    bets = bets_for(base, split, policy.accepted, AS_GOOD.ratios)
     return [min(CAP, _mean_log(policy.accepted, candidate, stable, a, base) / policy.dispersion) for a in bets]
 
 

@@ -8,20 +8,29 @@ from itertools import groupby
 from operator import attrgetter
 
 from penstock.core.eprocess import Counts
+from penstock.core.latency import Latency, merged
 from penstock.core.reading import Reading
 
+NO_LATENCY: tuple[Latency, Latency] = ((), ())
 _LONGEST = 1.5  # a reading longer than so many of its source's steps was merged over a hole
 
 
 @dataclass(frozen=True)
 class Window:
-    """Both arms over the same `span_s` seconds from `second` (since the epoch) on, under one split."""
+    """Both arms over the same `span_s` seconds from `second` (since the epoch) on, under one split.
+
+    `slow` holds the histograms of the candidate and of stable, `events` for each name what the business counted on both.
+    `synthetic`: these are Penstock's own requests.
+    """
 
     second: float
     candidate: Counts
     stable: Counts
     era: int
     span_s: float = 1.0
+    slow: tuple[Latency, Latency] = NO_LATENCY
+    events: dict[str, tuple[int, int]] = field(default_factory=dict)
+    synthetic: bool = False
 
     @property
     def split(self) -> float:
@@ -36,19 +45,29 @@ class Window:
             self.stable + other.stable,
             self.era,
             self.span_s + other.span_s,
+            self._slower(other),
+            _summed(self.events, other.events) if other.events else self.events,
+            self.synthetic,
         )
+
+    def _slower(self, other: Window) -> tuple[Latency, Latency]:
+        if other.slow is NO_LATENCY:
+            return self.slow
+        return (merged((self.slow[0], other.slow[0])), merged((self.slow[1], other.slow[1])))
 
 
 @dataclass(frozen=True)
 class Eras:
     """The traffic splits that may be judged: era -> when it began, in seconds since the epoch.
 
-    `settle_s` after an era began nothing is judged; `step_s` is how long one reading of the source is.
+    `settle_s` after an era began nothing is judged, and `warm_s` after that nobody is called slow; `step_s` is how long one
+    reading of the source is.
     """
 
     began: Mapping[int, float]
     settle_s: float = 0.0
     step_s: float = 1.0
+    warm_s: float = 0.0
 
     def refuses(self, reading: Reading) -> str:
         """Why a reading is not judged; empty: it is."""
@@ -61,6 +80,10 @@ class Eras:
         if reading.start < self.began[reading.era] + self.settle_s:
             return "settling"
         return ""
+
+    def is_warm(self, reading: Reading) -> bool:
+        """Whether a reading's latencies count: caches and compilers of a new instance are warm by then."""
+        return reading.start >= self.began[reading.era] + self.settle_s + self.warm_s
 
 
 @dataclass(frozen=True)
@@ -92,17 +115,39 @@ def windows(readings: Iterable[Reading], candidate: str, stable: str | None, era
             dropped[reason] = dropped.get(reason, 0) + reading.requests
         else:
             kept.append(reading)
-    when = attrgetter("start", "era")
+    when = attrgetter("start", "era", "synthetic")
     seconds = groupby(sorted(kept, key=when), when)
-    return Watched(tuple(_window(list(rows), candidate, stable) for _, rows in seconds), dropped)
+    return Watched(tuple(_window(list(rows), candidate, stable, eras) for _, rows in seconds), dropped)
 
 
-def _window(rows: list[Reading], candidate: str, stable: str | None) -> Window:
+def _window(rows: list[Reading], candidate: str, stable: str | None, eras: Eras) -> Window:
     first = rows[0]
     span_s = max(row.end - row.start for row in rows)
-    return Window(first.start, _arm(rows, candidate), _arm(rows, stable), first.era, span_s)
+    mine = [row for row in rows if row.revision == candidate]
+    others = [row for row in rows if row.revision == stable and row.revision != candidate]
+    slow = NO_LATENCY
+    if any(row.latency for row in rows) and eras.is_warm(first):
+        slow = (merged(row.latency for row in mine), merged(row.latency for row in others))
+    return Window(
+        first.start, _counts(mine), _counts(others), first.era, span_s, slow, _events(mine, others), first.synthetic
+    )
 
 
-def _arm(rows: list[Reading], revision: str | None) -> Counts:
-    mine = [row for row in rows if row.revision == revision]
-    return Counts(sum(row.requests for row in mine), sum(row.errors for row in mine))
+def _counts(rows: list[Reading]) -> Counts:
+    return Counts(sum([row.requests for row in rows]), sum([row.errors for row in rows]))
+
+
+def _events(mine: list[Reading], others: list[Reading]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for rows, arm in ((mine, 0), (others, 1)):
+        for name, count in (event for row in rows for event in row.events):
+            found = _summed(found, {name: (0, count) if arm else (count, 0)})
+    return found
+
+
+def _summed(one: dict[str, tuple[int, int]], other: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    both = dict(one)
+    for name, (candidate, stable) in other.items():
+        before = both.get(name, (0, 0))
+        both[name] = (before[0] + candidate, before[1] + stable)
+    return both

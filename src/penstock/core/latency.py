@@ -7,11 +7,13 @@ below it. The last edge may be infinite: those requests were never answered in t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from math import inf
+from typing import TypeVar
 
 Latency = tuple[tuple[float, int], ...]
+N = TypeVar("N", int, float)
 
 GROWTH = 1.04  # an own bucket is so much wider than the one before: a quantile is known to 4 %, its middle to 2 %
 _LONGEST_US = 3600e6
@@ -29,11 +31,6 @@ EDGES = _edges()
 """The upper edges of our own buckets, from a tenth of a millisecond to an hour."""
 
 
-def bucket_of(duration_us: float) -> float:
-    """The upper edge of the own bucket that a duration falls into."""
-    return EDGES[bisect_left(EDGES, duration_us)]
-
-
 def merged(histograms: Iterable[Latency]) -> Latency:
     """All requests of several histograms."""
     sums: dict[float, int] = {}
@@ -43,18 +40,31 @@ def merged(histograms: Iterable[Latency]) -> Latency:
     return tuple(sorted(sums.items()))
 
 
-def above(histogram: Latency, limit_us: float) -> int:
-    """How many requests surely took longer than a limit: those of the buckets that begin at or above it.
-
-    A bucket that the limit cuts counts as below: so give it an edge (`edge_above`), and the answer is exact.
-    """
-    at = bisect_left(histogram, (limit_us, inf))
-    return sum(count for _, count in histogram[at:]) if histogram else 0
+def edge_from(limit_us: float, edges: Sequence[float] = EDGES) -> float:
+    """The first edge at or above a limit: what is above it surely took longer than the limit."""
+    at = bisect_left(edges, limit_us)
+    return edges[at] if at < len(edges) else inf
 
 
-def quantile(histogram: Latency, share: float) -> float | None:
+def bucket_of(duration_us: float) -> float:
+    """The upper edge of the own bucket that a duration falls into."""
+    return edge_from(duration_us)
+
+
+def above(histogram: Sequence[tuple[float, N]], edge_us: float) -> N:
+    """How many requests took longer than an edge of the histogram's own buckets."""
+    at = bisect_left(histogram, (edge_us, inf))
+    return sum([count for _, count in histogram[at:]])
+
+
+def size(histogram: Sequence[tuple[float, N]]) -> N:
+    """All requests of a histogram."""
+    return sum([count for _, count in histogram])
+
+
+def quantile(histogram: Sequence[tuple[float, N]], share: float) -> float | None:
     """The upper edge of the bucket in which a quantile lies (0.99: the 99th percentile); None without a request."""
-    total = sum(count for _, count in histogram)
+    total = size(histogram)
     if not total:
         return None
     for (edge, _), passed in zip(histogram, accumulate(count for _, count in histogram), strict=True):
