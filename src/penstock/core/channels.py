@@ -15,10 +15,9 @@ from penstock.core.eprocess import (
     NOTHING,
     Counts,
     Margin,
+    best_bet,
     bets_against,
     bets_for,
-    clustered,
-    growth_optimal,
     guess,
     limit_factors,
     log_factors,
@@ -87,14 +86,12 @@ def _base(policy: Policy, errors: Counts) -> float:
 def _relative(policy: Policy, past: Past, pool: Window) -> list[float]:
     if not pool.split:
         return [0.0] * len(WORSE)
-    best = bets_against(_base(policy, past.errors), pool.split, policy.margin, WORSE.ratios)
-    best = clustered(best, pool.split, policy.margin, policy.dispersion)
+    best = bets_against(_base(policy, past.errors), pool.split, policy.margin, WORSE.ratios, policy.dispersion)
     return tempered(log_factors(pool.candidate, pool.stable, best, policy.margin, policy.dispersion))
 
 
 def _as_good(policy: Policy, past: Past, pool: Window) -> list[float]:
-    best = bets_for(_base(policy, past.errors), pool.split, policy.accepted, AS_GOOD.ratios)
-    best = clustered(best, pool.split, policy.accepted, policy.dispersion)
+    best = bets_for(_base(policy, past.errors), pool.split, policy.accepted, AS_GOOD.ratios, policy.dispersion)
     return tempered(log_factors(pool.candidate, pool.stable, best, policy.accepted, policy.dispersion))
 
 
@@ -116,8 +113,8 @@ def _limits(policy: Policy, past: Past, pool: Window, found: Bets) -> tuple[str,
             suspended.append(name)
             found.against[name] = [0.0] * len(policy.priors[name])
         elif rule is None:
-            best = clustered(policy.limit_bets, 0.0, policy.limit, policy.dispersion)
-            found.against[name] = tempered(log_factors(pool.candidate, NOTHING, best, policy.limit, policy.dispersion))
+            factors = log_factors(pool.candidate, NOTHING, policy.limit_bets, policy.limit, policy.dispersion)
+            found.against[name] = tempered(factors)
         else:
             candidate = _beyond(pool.slow[0], edge)
             found.against[name] = tempered(limit_factors(candidate, limit, SLOWER.ratios), rule.dispersion)
@@ -166,12 +163,12 @@ def _rate(rule: RateRule, pool: Window, found: Bets) -> None:
     events = pool.events.get(rule.name, (0, 0))
     candidate, stable = Counts(pool.candidate.requests, events[0]), Counts(pool.stable.requests, events[1])
     margin, accepted = Margin(rule.ratio, 0.0), Margin(rule.promote_ratio, 0.0)
-    fewer = [
-        min(1.0, growth_optimal(x * rule.ratio * _SOME_BASE, _SOME_BASE, pool.split, margin)) for x in FEWER.ratios
-    ]
-    many = [max(1.0, growth_optimal(x * _SOME_BASE, _SOME_BASE, pool.split, accepted)) for x in AS_MANY.ratios]
-    fewer = clustered(fewer, pool.split, margin, rule.dispersion)
-    many = clustered(many, pool.split, accepted, rule.dispersion)
+
+    def bet(x: float, against: Margin) -> float:
+        return best_bet(x * _SOME_BASE, _SOME_BASE, pool.split, against, rule.dispersion)
+
+    fewer = [min(1.0, bet(x * rule.ratio, margin)) for x in FEWER.ratios]
+    many = [max(1.0, bet(x, accepted)) for x in AS_MANY.ratios]
     found.against[rule.name] = tempered(log_factors(candidate, stable, fewer, margin, rule.dispersion))
     found.accepting[rule.name] = tempered(log_factors(candidate, stable, many, accepted, rule.dispersion))
     found.compared[rule.name] = (candidate, stable)

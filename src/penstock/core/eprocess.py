@@ -24,6 +24,7 @@ from math import exp, log, log1p, sqrt
 
 CAP = 2.5  # log of the most that one window may multiply evidence by
 _LEAST_B = 1e-9
+_PAYABLE = 0.95  # of the largest bet on clusters that could still be paid
 
 
 @dataclass(frozen=True)
@@ -172,22 +173,6 @@ def _log_paid(gain: float, cluster: float) -> float:
     return log1p(gain) if cluster == 1 else log1p(cluster * gain) - log1p((cluster - 1) * gain)
 
 
-def clustered(bets: Sequence[float], split: float, margin: Margin, dispersion: float) -> list[float]:
-    """Bets `a` for errors that come in clusters, from the best ones for single errors.
-
-    Clusters of geometric size with mean m have over-dispersion d = 2m-1 (variance/mean of the counts). One error then pays
-    x = (1+m*y)/(1+(m-1)*y) where a single one would pay 1+y: for a compound Poisson count K with such clusters
-    E[x^K] = exp(E[K]*y), exactly what (*) needs, and less for smaller clusters. Evidence grows fastest, at small splits,
-    where (1+m*y)*(1+(m-1)*y) = a; every pay-off stays positive.
-    """
-    if dispersion == 1:
-        return list(bets)
-    m, square = (dispersion + 1) / 2, dispersion * dispersion - 1
-    most = (1 - _LEAST_B) / (m * margin.ratio * split) if margin.ratio * split else float("inf")
-    best = [2 * (sqrt(1 + square * a) - dispersion) / square for a in bets]
-    return [1 + min(y, most) for y in best]
-
-
 def paired_factors(candidate: Counts, stable: Counts, worse: Sequence[float], base: float) -> list[float]:
     """Log factors against `pC <= pB` that are sharp for any share, also near a half: `worse` are odds ratios, `base` a guess.
 
@@ -234,19 +219,55 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
     return min(a, 1 + (1 - _LEAST_B) / share) if share else a
 
 
-def bets_against(base: float, split: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+def clustered(alternative: float, base: float, split: float, margin: Margin, dispersion: float) -> float:
+    """The best `a` for errors that come in clusters.
+
+    Clusters of geometric size with mean m have over-dispersion d = 2m-1 (variance/mean of the counts). One error then pays
+    x = (1+m*y)/(1+(m-1)*y) where a single one would pay 1+y, on both sides: for a compound Poisson count K with such
+    clusters E[x^K] = exp(E[K]*y), exactly what (*) needs with y = a-1 and y = b-1, and less for smaller clusters. (Sizes
+    need not be geometric: it is enough that the mean of what is left of a cluster never exceeds m.) With G the alternative
+    over the edge and s = rho*r, evidence grows fastest at
+
+        y = 2(G-1) / (d*(1+G*s) + sqrt((1+G*s)^2 + (d^2-1)*G*(1+s)^2)),
+
+    exactly so without points, nearly so with them. Every pay-off stays positive: s*y < 1/m.
+    """
+    share, edge = margin.ratio * split, margin.edge(base)
+    own = share * margin.ratio * base / edge if edge else share
+    worse, seen = alternative / edge, 1 + alternative / edge * own
+    root = sqrt(seen * seen + (dispersion * dispersion - 1) * worse * (1 + own) ** 2)
+    y = 2 * (worse - 1) / (dispersion * seen + root)
+    return 1 + min(y, _PAYABLE * 2 / ((dispersion + 1) * share)) if share else 1 + y
+
+
+def best_bet(alternative: float, base: float, split: float, margin: Margin, dispersion: float = 1.0) -> float:
+    """The `a` under which evidence grows fastest if pC is `alternative`, pB is `base`, and errors are so dispersed."""
+    if dispersion == 1:
+        return growth_optimal(alternative, base, split, margin)
+    return clustered(alternative, base, split, margin, dispersion)
+
+
+def bets_against(
+    base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
+) -> list[float]:
     """`a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
     edge = margin.edge(base)
-    return [max(1.0, growth_optimal(min(1.0, x * edge), base, split, margin)) for x in ratios]
+    return [max(1.0, best_bet(min(1.0, x * edge), base, split, margin, dispersion)) for x in ratios]
 
 
-def bets_for(base: float, split: float, margin: Margin, ratios: Sequence[float]) -> list[float]:
+def bets_for(
+    base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
+) -> list[float]:
     """An `a <= 1` against `pC >= ratio*pB + points` for each alternative: `ratios` times `base`."""
-    return [min(1.0, growth_optimal(min(1.0, x * base), base, split, margin)) for x in ratios]
+    return [min(1.0, best_bet(min(1.0, x * base), base, split, margin, dispersion)) for x in ratios]
 
 
 def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP) -> list[float]:
-    """Factors made robust: the power 1/dispersion, then at most `cap`. Both keep the mean at most 1."""
+    """Factors made robust: the power 1/dispersion, then at most `cap`. Both keep a mean of at most 1.
+
+    The power is rigorous where dispersion bounds how many come as one cluster, and a habit of caution where it is
+    variance/mean: for errors `clustered` is exact.
+    """
     return [min(factor / dispersion, cap) for factor in factors]
 
 

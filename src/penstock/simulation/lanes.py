@@ -21,6 +21,7 @@ Mask = NDArray[np.bool_]
 
 _MOST = 1e300
 _LEAST_B = 1e-9
+_PAYABLE = 0.95
 _MEMORY_S = 10.0
 _ENOUGH_ALONE = 20
 
@@ -109,19 +110,20 @@ class Lanes:
         accepting: dict[str, Floats] = {}
         if policy.compared:
             edge = policy.margin.ratio * base + policy.margin.points
-            best = [
-                np.maximum(1.0, _growth(np.minimum(1.0, x * edge), base, split, policy.margin)) for x in WORSE.ratios
-            ]
+            worse = [np.minimum(1.0, x * edge) for x in WORSE.ratios]
+            best = [np.maximum(1.0, _best(one, base, split, policy.margin, spread)) for one in worse]
             factors = _factors(n_c, k_c, k_b, split, best, policy.margin, spread)
             against["relative"] = np.where(paired[:, None], factors, 0.0)
         if policy.accepting:
             margin = policy.accepted
-            best = [np.minimum(1.0, _growth(np.minimum(1.0, x * base), base, split, margin)) for x in AS_GOOD.ratios]
+            good = [np.minimum(1.0, x * base) for x in AS_GOOD.ratios]
+            best = [np.minimum(1.0, _best(one, base, split, margin, spread)) for one in good]
             factors = _factors(n_c, k_c, k_b, split, best, margin, spread)
             able = paired if policy.compared else n_c > 0
             accepting["errors"] = np.where(able[:, None], factors, 0.0)
         if "absolute" in policy.priors and policy.at_most is not None:
-            best = [np.full_like(n_c, a) for a in policy.limit_bets]
+            nothing, worse = np.zeros_like(n_c), [np.full_like(n_c, min(1.0, x * policy.at_most)) for x in WORSE.ratios]
+            best = [np.maximum(1.0, _best(one, nothing, nothing, policy.limit, spread)) for one in worse]
             factors = _factors(n_c, k_c, k_b, np.zeros_like(n_c), best, policy.limit, spread)
             against["absolute"] = self._unless_broken("absolute", at, n_b, k_b, span, policy.at_most, factors)
         if self._slow:
@@ -198,6 +200,21 @@ def _shares(prior: Prior, lanes: int) -> Floats:
     return np.tile(np.array(prior.shares), (lanes, 1))
 
 
+def _best(alternative: Floats, base: Floats, split: Floats, margin: Margin, spread: Floats) -> Floats:
+    """`eprocess.best_bet`, for every lane."""
+    single = _growth(alternative, base, split, margin)
+    if (spread == 1).all():
+        return single
+    share, edge = margin.ratio * split, margin.ratio * base + margin.points
+    own = share * margin.ratio * base / edge
+    worse = alternative / edge
+    seen = 1 + worse * own
+    root = np.sqrt(seen * seen + (spread * spread - 1) * worse * (1 + own) ** 2)
+    y = 2 * (worse - 1) / (spread * seen + root)
+    most = np.divide(_PAYABLE * 2, (spread + 1) * share, out=np.full_like(share, np.inf), where=share > 0)
+    return np.where(spread == 1, single, 1 + np.minimum(y, most))
+
+
 def _growth(alternative: Floats, base: Floats, split: Floats, margin: Margin) -> Floats:
     """`eprocess.growth_optimal`, for every lane."""
     share = margin.ratio * split
@@ -212,16 +229,12 @@ def _growth(alternative: Floats, base: Floats, split: Floats, margin: Margin) ->
 def _factors(
     n_c: Floats, k_c: Floats, k_b: Floats, split: Floats, best: list[Floats], margin: Margin, spread: Floats
 ) -> Floats:
-    """`eprocess.clustered` and `eprocess.log_factors`, for every lane; shaped (lanes, bets)."""
-    m, square, share = (spread + 1) / 2, spread * spread - 1, margin.ratio * split
-    most = np.divide(1 - _LEAST_B, m * share, out=np.full_like(m, np.inf), where=share > 0)
-    safe = np.where(square > 0, square, 1.0)
+    """`eprocess.log_factors`, for every lane; shaped (lanes, bets)."""
+    m, share = (spread + 1) / 2, margin.ratio * split
     found = []
     for a in best:
-        clustered = np.minimum(2 * (np.sqrt(1 + square * a) - spread) / safe, most)
-        y = np.where(square > 0, clustered, a - 1)
-        paid = k_c * _paid(y, m) - n_c * margin.points * y
-        found.append(paid + k_b * _paid(-share * y, m) if margin.ratio else paid)
+        paid = k_c * _paid(a - 1, m) - n_c * margin.points * (a - 1)
+        found.append(paid + k_b * _paid(-share * (a - 1), m) if margin.ratio else paid)
     return np.stack(found, axis=1)
 
 
