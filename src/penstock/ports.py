@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from penstock.core.finding import CheckRequest, Outcome
-from penstock.core.reading import Reading
+from penstock.core.reading import Level, Reading
 from penstock.core.target import (
     Capabilities,
     Change,
@@ -73,9 +73,14 @@ class Target(Protocol):
 
 
 class Metrics(Protocol):
-    """Readings of the arms, in order. A source of cumulative counters is turned into readings inside its adapter."""
+    """Readings of the arms, in order. A source of cumulative counters is turned into readings inside its adapter.
+
+    `lag_s`: how late it is. `step_s`: how long one reading is. `edges`: the upper edges of its latency buckets in microseconds; empty: our own.
+    """
 
     lag_s: float
+    step_s: float
+    edges: tuple[float, ...]
 
     def position(self) -> str:
         """Where the source stands now: what is read from here on is new."""
@@ -83,6 +88,14 @@ class Metrics(Protocol):
 
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position (empty: from the first), oldest first; raises when the source is down."""
+        ...
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """The readings of the last so many seconds, as far as they were kept; histograms only if they are asked for."""
+        ...
+
+    def levels(self) -> list[Level]:
+        """The gauges as they stand now; none where the source has none. Raises when it is down."""
         ...
 
 

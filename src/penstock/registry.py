@@ -30,6 +30,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "metrics": {
         "local": "penstock.providers.local.metrics:LocalMetrics",
     },
+    "metrics.source": {
+        "prometheus": "penstock.providers.sources.prometheus:PrometheusMetrics",
+        "json": "penstock.providers.sources.endpoint:JsonMetrics",
+        "file": "penstock.providers.sources.file:FileMetrics",
+    },
     "check": {
         "alarms": "penstock.checks.alarms:AlarmsCheck",
         "branch": "penstock.checks.branch:BranchCheck",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from penstock import registry, workplaces
 from penstock.core import data
-from penstock.core.reading import Reading
+from penstock.core.reading import Level, Reading
 from penstock.core.revision import revision_of
 from penstock.core.target import Artifact, Revision
 from penstock.errors import StateError, UserError
@@ -46,12 +46,22 @@ class NoMetrics:
     """A target without arms: there is nothing to compare, and nothing is."""
 
     lag_s = 0.0
+    step_s = 1.0
+    edges: tuple[float, ...] = ()
 
     def position(self) -> str:
         """Nowhere."""
         return ""
 
     def readings(self, since: str) -> list[Reading]:
+        """None, ever."""
+        return []
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """None, ever."""
+        return []
+
+    def levels(self) -> list[Level]:
         """None, ever."""
         return []
 
@@ -119,6 +129,7 @@ def target_of(state: State, service: str, environment: Environment, checkout: Pa
     made: Target = kind(
         environment.target.section, service, environment.name, state.environment(service, environment.name),
         paths=Artifacts(state.artifacts).paths, hung_after_s=environment.verdict.errors.hung_after_s, checkout=checkout,
+        once_per_client=environment.verdict.errors.once_per == "client",
     )  # fmt: skip
     return made
 

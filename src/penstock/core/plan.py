@@ -12,12 +12,12 @@ from penstock.core.brought import Brought
 from penstock.core.loosened import loosened
 from penstock.core.pacing import hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
-from penstock.core.questions import Gates, gates_in_words, gates_of, hopeless, lines_asked, lines_left_out
+from penstock.core.plan_stages import Stage, stages_of
+from penstock.core.questions import Gates, gates_of, hopeless, lines_asked, lines_left_out
 from penstock.core.rollout import Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
-from penstock.manifest.bake import BakePeriod
 from penstock.manifest.groups import contacts
 
 FORMAT = 2
@@ -59,14 +59,6 @@ class Facts:
     branch: str = ""
     labels: tuple[str, ...] = ()
     before: Environment | None = None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A phase of the release, and why it is there."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -221,7 +213,7 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         contacts=contacts(environment.groups),
         gates=gates,
     )
-    return replace(plan, stages=_stages(environment, plan), way_back=_way_back(plan, facts))
+    return replace(plan, stages=stages_of(environment, plan), way_back=_way_back(plan, facts))
 
 
 def _gates(environment: Environment, facts: Facts, left_out: Mapping[str, str]) -> Gates:
@@ -285,8 +277,7 @@ def _bounds(environment: Environment) -> dict[str, float]:
         "bake_s": environment.bake_s,
         "false_rollbacks": environment.verdict.false_rollbacks,
         "false_promotions": environment.verdict.false_promotions,
-        "errors_at_most": environment.verdict.errors.at_most,
-    }
+    } | ({"errors_at_most": share} if (share := environment.verdict.errors.share) else {})
 
 
 def _nothing(facts: Facts) -> str:
@@ -352,45 +343,6 @@ def _practised(plan: Plan, facts: Facts) -> str:
         return f"never rehearsed (`penstock drill --to {plan.environment}`)"
     at, took_s = facts.rehearsed
     return f"last rehearsed on {datetime.fromtimestamp(at, UTC):%Y-%m-%d}, took {took_s:.1f} s"
-
-
-def _stages(environment: Environment, plan: Plan) -> tuple[Stage, ...]:
-    stages = [Stage("build", "the commit's files and its build, once; every environment gets this very artifact")]
-    for moment in ("revision", "before"):
-        if plan.checks.get(moment):
-            stages.append(
-                Stage(f"checks: {moment}", f"{', '.join(plan.checks[moment])}: failing blocks, nothing is touched")
-            )
-    stages += [Stage("gates", text) for text in gates_in_words(environment, plan.gates)]
-    stages.append(Stage("lock", "one release at a time; the next waits in line"))
-    if plan.prepares:
-        stages.append(Stage("prepare", "one command before placing; a rollback does not undo it"))
-    for number, rung in enumerate(plan.rungs):
-        stages.append(Stage(rung.name, _why(rung, number, plan)))
-        if number == 0 and plan.checks.get("candidate"):
-            stages.append(Stage("checks: candidate", f"{', '.join(plan.checks['candidate'])}: failing goes back"))
-    if plan.checks.get("promoted"):
-        stages.append(Stage("checks: promoted", f"{', '.join(plan.checks['promoted'])}: failing still goes back"))
-    if environment.bake_s:
-        stages += [Stage("bake", _baked(environment, period)) for period in environment.bake]
-    return tuple(stages)
-
-
-def _baked(environment: Environment, period: BakePeriod) -> str:
-    limit = period.errors.at_most if period.errors else environment.verdict.errors.at_most
-    critical = ", no critical line in the log" if period.critical_errors else ""
-    then = "reported" if period.otherwise == "report" else "taken back"
-    return f"{period.for_s:.0f} s: at most {limit * 100:g} % failing{critical}, health, crash loops; else {then}"
-
-
-def _why(rung: Rung, number: int, plan: Plan) -> str:
-    if rung.weight_permille == 0:
-        return "reachable by preview only, healthy before it gets any traffic"
-    if not rung.judged:
-        return "capacity first, then traffic; what is replaced is drained"
-    early = "may leave early when accepted" if rung.may_leave_early else "soaks"
-    ask = "; only an accepted candidate goes on" if number == len(plan.rungs) - 2 else ""
-    return f"{rung.duration_s:.0f} s, {early}{ask}"
 
 
 def as_data(plan: Plan) -> dict[str, Any]:

@@ -7,79 +7,148 @@ which carries the evidence past its mark. Here is that price, so that a policy c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import exp, log, log1p, sqrt
 
-from penstock.core.policy import WORSE
-from penstock.core.eprocess import bets_against
-from penstock.core.foresight import information, wald_s
+from penstock.core.eprocess import CAP, Margin, Prior, bets_against, growth_optimal, log_sum
 from penstock.core.policy import Policy
 
-_OVERSHOOT = 0.5  # of what the last error brings: the part that is beyond the mark, in the mean (fitted; `bench speed`)
-_LONGEST_S = 30 * 86_400.0
+_OVERSHOOT = 0.3  # of what the last error brings: the part that is beyond the mark, in the mean (fitted; `bench speed`)
+_LATE = 0.8  # looks, from when the evidence is there until it is seen (fitted likewise)
+_LONGEST_S = 7 * 86_400.0
+
+Strata = Sequence[tuple[float, float]]
+"""Requests per second of candidate and stable, for each kind of traffic that is compared with its like alone."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Mean seconds to find a fault from its beginning with the release, and what it costs the users.
+    """Mean seconds to find a fault that is there from the start, and what it costs the users.
 
-    `seconds` None: never within a month, or inside the margin, where it is no fault by the policy. `limit_s` is Wald's bound.
+    `seconds` None: never within a week, or `inside` the margin, where it is no fault by the policy. `limit_s` is Wald's bound.
     `excess` are the errors beyond what stable would have made until then, `least_excess` those at Wald's bound.
     """
 
-    seconds: float | None
-    limit_s: float | None
-    excess: float | None
-    least_excess: float | None
-    inside: bool
+    seconds: float | None = None
+    limit_s: float | None = None
+    excess: float | None = None
+    least_excess: float | None = None
+    inside: bool = False
 
 
-def predict(policy: Policy, candidate: float, stable: float, worse: float, base: float) -> Prediction:
-    """What a fault that is there from the start comes to.
+def information(candidate: float, stable: float, worse: float, base: float, margin: Margin) -> float:
+    """Most evidence per second (in nats) that any test can gather against `pC <= ratio*pB + points`.
 
-    `candidate` and `stable` are requests per second, of which the shares `worse` and `base` fail. The mixture of bets is
-    followed along its mean growth to the mark, and past it by half of what one more error brings (Wald: for a single bet
-    the mean time is the mark plus the overshoot, over the growth).
+    `candidate` and `stable` are requests per second, of which the shares `worse` and `base` fail. It is the growth of the best
+    bet (*) of `eprocess`,
+
+        nC*pC*log(a) + nB*pB*log(b) - nC*points*(a-1),    b = 1 - ratio*(nC/nB)*(a-1),
+
+    which is the least Kullback-Leibler divergence, as Poisson counts, between these rates and any that keep the margin.
+    Without points: (nC*pC + nB*pB) * kl(theta1 || theta0), where theta is the candidate's share of all errors. 0 inside
+    the margin, or where an arm that is compared has no request.
     """
-    excess_per_s = candidate * (worse - base)
-    if worse <= policy.margin.edge(base):
-        return Prediction(None, None, None, None, inside=True)
-    limit_s = wald_s(information(candidate, stable, worse, base, policy.margin), policy.false_rollbacks)
-    growths, gains = _growths(policy, candidate, stable, worse, base)
-    shares = [log(policy.starts.at_once * policy.weights["relative"] * share) for share in WORSE.shares]
-    best = max(range(len(growths)), key=lambda at: growths[at])
-    if growths[best] <= 0 or limit_s is None:
-        return Prediction(None, limit_s, None, None, inside=False)
-    mark = -log(policy.false_rollbacks) + _OVERSHOOT * gains[best]
+    if worse <= margin.edge(base) or candidate <= 0 or (margin.ratio and stable <= 0):
+        return 0.0
+    split = candidate / stable if margin.ratio else 0.0
+    a = growth_optimal(worse, base, split, margin)
+    compared = stable * base * log1p(-margin.ratio * split * (a - 1)) if margin.ratio else 0.0
+    return candidate * (worse * log(a) - margin.points * (a - 1)) + compared
+
+
+def wald_s(information: float, wrong: float) -> float | None:
+    """Least mean seconds to a conviction, for any test that is wrong with a chance of at most `wrong`: ln(1/wrong) / I.
+
+    None where nothing is ever learned. (Wald; for a change at an unknown time Lorden's bound is the same form.)
+    """
+    return -log(wrong) / information if information > 0 else None
+
+
+def least_harm(ratio: float, wrong: float) -> float:
+    """The least expected excess of bad responses before any valid verdict, at a small weight: c(ratio) * ln(1/wrong).
+
+    c = (ratio-1) / (ratio*ln(ratio) - ratio + 1), whatever the traffic, the weight and the base rate.
+    """
+    return (ratio - 1) / (ratio * log(ratio) - ratio + 1) * -log(wrong)
+
+
+def predict(policy: Policy, strata: Strata, worse: float, base: float) -> Prediction:
+    """What a candidate comes to that fails on the share `worse` of its requests from the start, stable on `base`.
+
+    The mixture of bets is followed along its mean growth to the mark, and past it by what the last error brings too much
+    (Wald: for a single bet the mean time is the mark plus the overshoot, over the growth). Without a stable arm the absolute
+    limit is followed instead.
+    """
+    margin, channel = (policy.margin, "relative") if policy.compared else (policy.limit, "absolute")
+    if channel not in policy.priors or worse <= margin.edge(base):
+        return Prediction(inside=True)
+    there = [(c, s) for c, s in strata if c > 0 and (s > 0 or not margin.ratio)]
+    learned = sum(information(c, s, worse, base, margin) for c, s in there)
+    excess_per_s = sum(c for c, _ in there) * (worse - base)
+    limit_s = wald_s(learned, policy.false_rollbacks)
+    if limit_s is None:
+        return Prediction()
+    prior, look_s = policy.priors[channel], min(_look_s(policy, c, s) for c, s in there)
+    bets = [_bets(policy, margin, prior, c, s, worse, base) for c, s in there]
+    growths = [sum(one[at][0] for one in bets) for at in range(len(prior))]
+    gains = [max(one[at][1] for one in bets) for at in range(len(prior))]
+    best = max(range(len(prior)), key=lambda at: growths[at])
+    needed = -log(policy.false_rollbacks * policy.weights[channel] * policy.starts.at_once)
+    found = _reached(prior, growths, needed + _OVERSHOOT * min(CAP, gains[best]))
+    if found is None:
+        return Prediction(None, limit_s, None, limit_s * excess_per_s)
+    seconds = found + _LATE * look_s
+    return Prediction(seconds, limit_s, seconds * excess_per_s, limit_s * excess_per_s)
+
+
+def _look_s(policy: Policy, candidate: float, stable: float) -> float:
+    """How long a pool lasts before it is judged, in the mean."""
+    slower = min(candidate, stable) if policy.compared else candidate
+    return min(policy.pool_s, max(1.0, policy.pool_requests / slower))
+
+
+def _bets(
+    policy: Policy, margin: Margin, prior: Prior, candidate: float, stable: float, worse: float, base: float
+) -> list[tuple[float, float]]:
+    """Of each bet: its mean growth a second, cap included, and what one error on the candidate brings."""
+    split, m = candidate / stable if margin.ratio else 0.0, (policy.dispersion + 1) / 2
+    look_s = _look_s(policy, candidate, stable)
+    found = []
+    for a in bets_against(base, split, margin, prior.ratios, policy.dispersion):
+        y = a - 1
+        won = _log_paid(y, m)
+        others = stable * base * _log_paid(-margin.ratio * split * y, m) if margin.ratio else 0.0
+        steady = (others - candidate * margin.points * y) * look_s
+        found.append((_capped(candidate * worse * look_s, won, steady) / look_s, won))
+    return found
+
+
+def _capped(errors: float, won: float, steady: float) -> float:
+    """Mean of what a look brings, never more than the cap: a Poisson number of errors, each worth `won`, beside the rest."""
+    if errors > 200:
+        return min(CAP, errors * won + steady)
+    chance, total = exp(-errors), 0.0
+    for count in range(int(errors + 10 * sqrt(errors) + 20)):
+        total += chance * min(CAP, count * won + steady)
+        chance *= errors / (count + 1)
+    return total
+
+
+def _reached(prior: Prior, growths: Sequence[float], mark: float) -> float | None:
+    """When a mixture of bets that grow so fast a second comes to a mark; None: not within a week."""
 
     def evidence(seconds: float) -> float:
-        logs = [share + growth * seconds for share, growth in zip(shares, growths, strict=True)]
-        top = max(logs)
-        return top + log(sum(exp(one - top) for one in logs))
+        return log_sum([share + growth * seconds for share, growth in zip(prior.logs, growths, strict=True)])
 
+    if evidence(_LONGEST_S) < mark:
+        return None
     low, high = 0.0, _LONGEST_S
-    if evidence(high) < mark:
-        return Prediction(None, limit_s, None, limit_s * excess_per_s, inside=False)
-    for _ in range(60):
+    while high - low > 1e-6 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if evidence(middle) >= mark else (middle, high)
-    return Prediction(high, limit_s, high * excess_per_s, limit_s * excess_per_s, inside=False)
+    return high
 
 
-def _growths(
-    policy: Policy, candidate: float, stable: float, worse: float, base: float
-) -> tuple[list[float], list[float]]:
-    """Mean growth of each bet a second, and what one error on the candidate brings it."""
-    margin, split, m = policy.margin, candidate / stable, (policy.dispersion + 1) / 2
-    bets = bets_against(base, split, margin, WORSE.ratios, policy.dispersion)
-    growths, gains = [], []
-    for a in bets:
-        y, share = a - 1, margin.ratio * split
-        won, lost = _paid(y, m), _paid(-share * y, m)
-        growths.append(candidate * (worse * won - margin.points * y) + stable * base * lost)
-        gains.append(won)
-    return growths, gains
-
-
-def _paid(gain: float, cluster: float) -> float:
+def _log_paid(gain: float, cluster: float) -> float:
     return log1p(cluster * gain) - log1p((cluster - 1) * gain)

@@ -25,6 +25,8 @@ class Rules:
     policy: Policy
     bake: tuple[Policy, ...]
     settle_s: float
+    step_s: float = 1.0
+    warm_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _decided(rules: Rules, fold: _Fold, line: dict[str, Any]) -> Decided:
     standing = Standing(
         line["rung"], known["watched_s"], said.outcome, said.odds, said.sentence, trouble=_pair(known["trouble"]),
         order=_pair(known["order"]), source=known["source"], held=known["held"], hurried=known["hurried"],
-        waited_s=known["waited_s"],
+        waited_s=known["waited_s"], unmet=known.get("unmet", ""),
     )  # fmt: skip
     plan = rules.plan
     again = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
@@ -91,6 +93,11 @@ class _Fold:
             self._began[reading.era] = min(self._began.get(reading.era, reading.start), reading.start)
         plan = self._rules.plan
         stable = plan.stable.id if plan.stable and self._rules.policy.compared else None
-        found = verdict.windows(new, plan.candidate.id, stable, Eras(self._began, self._rules.settle_s))
+        found = verdict.windows(
+            new,
+            plan.candidate.id,
+            stable,
+            Eras(self._began, self._rules.settle_s, self._rules.step_s, self._rules.warm_s),
+        )
         self.state = verdict.fold(self._rules.policy, self.state, found)
         self.count += len(new)

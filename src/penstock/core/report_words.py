@@ -23,7 +23,7 @@ HEADLINES = {
 BACK = {
     "verdict": "it failed more requests than what ran before", "check": "a check failed", "health": "it was not healthy",
     "crash_loop": "it kept crashing", "person": "somebody stopped it", "start": "it did not start in time",
-    "freeze": "a freeze began",
+    "freeze": "a freeze began", "limit": "it broke a limit", "condition": "it met `fail_if`",
 }  # fmt: skip
 BLOCKED = {
     "rejected": "somebody who was asked said no", "unanswered": "not everybody who was asked answered in time",

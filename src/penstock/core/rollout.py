@@ -42,7 +42,7 @@ class Standing:
     `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence
     against the candidate, `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics.
     `source` says why the readings cannot be had, `held` who asked to hold, `hurried` who asked to promote, `order` is
-    (cause, sentence) of an order that ends the release.
+    (cause, sentence) of an order that ends the release. `unmet` says what the manifest still wants before promotion.
     """
 
     rung: int
@@ -56,6 +56,7 @@ class Standing:
     held: str = ""
     hurried: str = ""
     waited_s: float = 0.0
+    unmet: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     if not waits:
         return _on(rungs, standing, standing.sentence if last else f"{rung.name}: the increment ended well")
     if waited >= hold_s:
-        if then == "promote" and standing.odds < GATE and not standing.source:
+        if then == "promote" and standing.odds < GATE and not standing.source and not standing.unmet:
             return _on(rungs, standing, f"still undecided after {hold_s:.0f} s: the manifest says promote")
         return Move("abort", f"still undecided after {hold_s:.0f} s more: {waits}", cause="undecided")
     return Move("hold", waits, standing.rung)
@@ -178,6 +179,8 @@ def _waits(standing: Standing, *, last: bool, healthy: bool) -> str:
         return f"the odds against the candidate are {standing.odds:.1f} to 1, and it goes on only below {GATE:g}"
     if last and not healthy:
         return f"not accepted yet: {standing.sentence}"
+    if last and standing.unmet:
+        return f"not promoted yet: {standing.unmet}"
     return ""
 
 

@@ -20,6 +20,7 @@ from penstock.manifest.core_schema import yaml_value
 from penstock.manifest.groups import Reach
 from penstock.manifest.health import request_path
 from penstock.manifest.leased import port_range
+from penstock.manifest.measures import Bound
 from penstock.manifest.problems import choice
 from penstock.manifest.rollout import Increment
 from penstock.manifest.secrets import SecretReference
@@ -76,6 +77,14 @@ WRITTEN: dict[type[Section], Form] = {
         "reference to a secret", {"type": "string", "pattern": r"^(?:file:/.*|env:[A-Za-z_][A-Za-z0-9_$]*)$"}
     ),
     Reach: Form("scheme:where", {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]{0,38}:\S{1,250}$"}),
+    Bound: Form(
+        "limit",
+        {
+            "type": ["number", "string"],
+            "minimum": 0,
+            "pattern": rf"^\s*[0-9]+(?:\.[0-9]+)?(?:%|[kMGT]i?B|B)?(?:\s+per\s+{_TIME})?\s*$",
+        },
+    ),
     Command: Form("command", {"anyOf": [_LINE, _WORDS, _SHELL]}),
 }
 DATE = Form("date", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})

@@ -22,6 +22,7 @@ from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
+from penstock.manifest.measures import Bound, Measure
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.read import FORMAT, ONCE
 from penstock.manifest.report import ReportForm
@@ -117,6 +118,8 @@ def all_keys(kinds: Kinds) -> list[Key]:
     found += _below("groups.NAME", ("groups", "NAME"), Group)
     for name, section in _THEN.items():
         found += _below(name, tuple(name.split(".")), section)
+    found += [Key("verdict.NAME", ("verdict", "NAME"), "map", "", False)]
+    found += _below("verdict.NAME", ("verdict", "NAME"), Measure)
     found += [_key(name, (name,), Times, name) for name in keys_of(Times)]
     found += [_key(name, (name,), Gates, name) for name in keys_of(Gates)]
     found += [Key("waivers.NAME", ("waivers", "NAME"), "map", "", False)]
@@ -191,6 +194,8 @@ def as_written(value: Any, kind: Any) -> str:
 def _section_as_written(value: Section) -> str:
     if isinstance(value, Margin):
         return f"{value.ratio:g}x + {value.points * 100:g}pp"
+    if isinstance(value, Bound):
+        return str(value)
     if isinstance(value, Amount):
         return str(value.count) if value.count is not None else share_as_written(value.share or 0)
     if isinstance(value, Increment):

@@ -21,6 +21,7 @@ from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
 from penstock.manifest.keys import LINE, NEEDED, TOP, as_written
 from penstock.manifest.later import LATER, Reminder
+from penstock.manifest.measures import Measure
 from penstock.manifest.read import FORMAT, ONCE, OVERRIDABLE
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.secrets import SecretReference
@@ -126,6 +127,8 @@ def _map(model: type[Section], name: str, extra: Mapping[str, Schema] | None = N
     if model.one_of:
         found["anyOf"] = [{"required": [key]} for key in model.one_of]
     properties |= extra or {}
+    if model.named:  # under a name of the user's own
+        found["additionalProperties"] = {**_map(Measure, f"{name}.NAME"), **_page(f"{name}.NAME")}
     return {**found, **({"required": needed} if needed else {})}
 
 

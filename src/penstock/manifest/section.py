@@ -22,7 +22,8 @@ class Section(BaseModel):
 
     `not_yet` names keys that the language has and this version does not act on. `written` names the keys that
     a person may write; None means all of them. (A margin is written as one scalar, never by its fields.) Of the keys
-    in `one_of`, one at least must be there.
+    in `one_of`, one at least must be there. A map with `is` under a name of the user's own belongs to the key `named`, if
+    there is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -30,6 +31,7 @@ class Section(BaseModel):
     not_yet: ClassVar[frozenset[str]] = frozenset()
     written: ClassVar[frozenset[str] | None] = None
     one_of: ClassVar[tuple[str, ...]] = ()
+    named: ClassVar[str] = ""
 
     @classmethod
     def short_for(cls, text: str) -> str:

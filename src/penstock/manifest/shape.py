@@ -59,6 +59,8 @@ def written_out(node: Node, model: type[Section]) -> Node:
     if isinstance(node, Scalar):
         short = model.short_for(node.text)
         return Map({short: Entry(Scalar(short, node.place), node)}, node.place) if short else node
+    if isinstance(node, Map) and model.named:
+        return _gathered(node, model)
     if not isinstance(node, Map) or "sh" not in node.entries or "run" in node.entries:
         return node
     if "sh" in keys(model) or "run" not in keys(model):
@@ -66,3 +68,17 @@ def written_out(node: Node, model: type[Section]) -> Node:
     command = Map({"sh": node.entries["sh"]}, node.entries["sh"].key.place)
     run = Entry(replace(node.entries["sh"].key, text="run"), command)
     return replace(node.without("sh"), entries={"run": run, **node.without("sh").entries})
+
+
+def _gathered(node: Map, model: type[Section]) -> Map:
+    """The entries under names of the user's own (maps with `is`), as entries of the one key that holds them."""
+    own = {
+        name: entry
+        for name, entry in node.entries.items()
+        if name not in keys(model) and isinstance(entry.value, Map) and "is" in entry.value.entries
+    }
+    if not own or model.named in node.entries:
+        return node
+    rest = {name: entry for name, entry in node.entries.items() if name not in own}
+    held = Entry(Scalar(model.named, node.place), Map(own, node.place))
+    return replace(node, entries={**rest, model.named: held})

@@ -6,22 +6,48 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from penstock.manifest.section import Duration, Fraction, Margin, Section, wrong
+from penstock.manifest.latency import LatencyRules
+from penstock.manifest.measures import Bound, CountLimit, Measures
+from penstock.manifest.metrics import MetricsSource
+from penstock.manifest.section import Count, Duration, Fraction, Margin, Section, wrong
+from penstock.manifest.traffic import Traffic
 
 
 class ErrorRules(Section):
     """What share of requests may fail.
 
     `at_most` is absolute. `against_stable`: worse than that is convicted. `promote_at`: better than that is
-    accepted; never tighter than `against_stable`. A client that leaves after `hung_after_s` is an error.
+    accepted; never tighter than `against_stable`. A client that leaves after `hung_after_s` is an error. `once_per`
+    client: of one client's errors in a second only the first counts.
     """
 
-    not_yet: ClassVar[frozenset[str]] = frozenset({"periods", "per", "for", "against_last", "codes"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"per", "for", "against_last", "codes"})
 
-    at_most: Fraction = Field(default=0.05, gt=0, le=1)
+    at_most: Bound = Bound(number=0.05, unit="%")
+    periods: Count = Field(default=1, ge=1, le=100)
     against_stable: Margin = Margin(ratio=1.5, points=0.0005)
     promote_at: Margin = Margin(ratio=2.0, points=0.005)
     hung_after_s: Duration = Field(default=5.0, alias="hung_after", gt=0)
+    once_per: Literal["request", "client"] = "request"
+
+    @property
+    def share(self) -> float | None:
+        """The share of requests that may fail at most; None where so many are allowed, not a share."""
+        return self.at_most.number if self.at_most.unit == "%" else None
+
+    @property
+    def counted(self) -> CountLimit | None:
+        """How many may fail; None where a share may."""
+        return CountLimit(at_most=self.at_most, periods=self.periods) if self.share is None else None
+
+    @model_validator(mode="after")
+    def _limited(self) -> ErrorRules:
+        if self.share is not None and not 0 < self.share <= 1:
+            raise wrong("this share is not from 0% to 100%", "it is of requests", "at_most: 5%", at="at_most")
+        if self.share is not None and self.periods != 1:
+            raise wrong("a share has no periods", "it is judged all the time", "at_most: 9 per 5m", at="periods")
+        _ = self.counted
+        return self
 
     @model_validator(mode="after")
     def _margins(self) -> ErrorRules:
@@ -55,29 +81,28 @@ class Undecided(Section):
     then: Literal["roll_back", "promote"] = "roll_back"
 
 
-class Verdict(Section):
+class Verdict(Measures):
     """What statistics may get wrong in one release, and what they judge.
 
     `false_rollbacks` bounds the chance that a good candidate is sent back by statistics, `false_promotions`
     that one worse than `promote_at` is accepted.
     """
 
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {
-            "latency",
-            "duration",
-            "throttles",
-            "memory",
-            "cpu",
-            "concurrency",
-            "metrics",
-            "api_5xx",
-            "gauges",
-            "rates",
-        }
-    )
-
     false_rollbacks: Fraction = Field(default=0.01, gt=0, le=0.5)
     false_promotions: Fraction = Field(default=0.05, gt=0, le=0.5)
     errors: ErrorRules = ErrorRules()
+    latency: LatencyRules | None = None
+    metrics: MetricsSource | None = None
+    traffic: Traffic | None = None
     undecided: Undecided = Undecided()
+
+    @model_validator(mode="after")
+    def _waits_for_what_hangs(self) -> Verdict:
+        if self.traffic and self.traffic.within_s <= self.errors.hung_after_s:
+            raise wrong(
+                "`within` is not longer than `errors.hung_after`",
+                "a request that hangs would be left before it counts as an error",
+                f"within: {2 * self.errors.hung_after_s:g}s",
+                at="traffic",
+            )
+        return self

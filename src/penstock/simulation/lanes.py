@@ -223,7 +223,8 @@ def _growth(alternative: Floats, base: Floats, split: Floats, margin: Margin) ->
     root = np.sqrt(np.maximum(0.0, linear * linear - 4 * margin.points * share * constant))
     a = 2 * constant / (linear + root)
     most = 1 + np.divide(1 - _LEAST_B, share, out=np.full_like(share, np.inf), where=share > 0)
-    return np.minimum(a, most)
+    found: Floats = np.minimum(a, most)
+    return found
 
 
 def _factors(

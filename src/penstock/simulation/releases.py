@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from penstock.core.policy import Policy
 from penstock.core.verdict import GATE
 from penstock.simulation.lanes import Lanes
-from penstock.simulation.world import Fault, Service, Sky, Times, Weather, counts, second_of
+from penstock.simulation.world import CALM, Fault, Service, Sky, Times, Weather, counts, second_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,7 +91,7 @@ class Ladder:
         self.end[running & convicted] = ROLLED_BACK
         self.end[running & ~convicted & given_up & ~promoted_undecided] = UNDECIDED
         self.end[on & last] = PROMOTED
-        advanced = on & ~last
+        advanced: Mask = on & ~last
         self.rung[advanced] += 1
         self.on_rung_s[advanced] = 0.0
         return advanced
@@ -105,7 +105,7 @@ class Study:
     course: Course
     service: Service
     faults: Sequence[Fault]
-    weather: Weather = Weather()
+    weather: Weather = CALM
 
 
 def run(study: Study, seed: int, told: Callable[[float], None] | None = None) -> Outcomes:

@@ -51,6 +51,9 @@ class Weather:
     wander_s: float = 600.0
 
 
+CALM = Weather()
+
+
 @dataclass
 class Sky:
     """The disturbances of every lane, second by second: a factor on the error rates of candidate and stable."""

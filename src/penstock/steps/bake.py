@@ -10,37 +10,20 @@ from penstock.core.ending import Ending, Over
 from penstock.core.plan import Plan
 from penstock.core.rollout import Move
 from penstock.core.verdict import Policy
-from penstock.manifest import Environment
 from penstock.manifest.bake import BakePeriod
 from penstock.records import environments, releases
 from penstock.steps import orders
+from penstock.steps.learn import policies_of
 from penstock.steps.trouble import critical_lines
-from penstock.steps.watch import BAKE_SHARE, Watched, begin, is_time_for_logs, look_until, trouble_now
+from penstock.steps.watch import Watched, begin, is_time_for_logs, look_until, trouble_now
 from penstock.steps.world import World
-
-
-def policies_of(environment: Environment) -> tuple[Policy, ...]:
-    """A policy for each period: there is nothing to compare with any more, so only its absolute limit judges.
-
-    Together they have the bake's share of `false_rollbacks`: a fifth, for a bake watches for plain disasters.
-    """
-    asked = environment.verdict
-    share = BAKE_SHARE / max(1, len(environment.bake))
-    return tuple(
-        Policy(
-            asked.false_rollbacks * share, asked.false_promotions,
-            period.errors.at_most if period.errors else asked.errors.at_most, compared=False,
-            starts=verdict.Starts(horizon_s=max(600.0, period.for_s)),
-        )
-        for period in environment.bake
-    )  # fmt: skip
 
 
 def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
     """`hold` goes on, `promote` ended well, `advance` gives way to a newer release. Trouble raises Over, once the
     environment is ours again.
     """
-    policies = policies_of(world.environment)
+    policies = policies_of(world)
     now = before or _next_hour(world, policies, plan)
     seen = look_until(world, plan, policies, now, lambda w: _next(world, plan, policies, w), "bake")
     releases.add_facts(world.store, world.release, baked=data.dump(seen))

@@ -147,7 +147,7 @@ def _count(world: World, *, patiently: bool) -> list[Reading] | None:
 
 def _keep_readings(world: World, readings: list[Reading]) -> str:
     """The readings as they were judged, compressed: the evidence from which every move can be decided again."""
-    packed = gzip.compress(data.canonical(recording.pack(readings)).encode(), mtime=0)
+    packed = gzip.compress(data.canonical(recording.pack(readings)).encode(), 6, mtime=0)
     return evidence.keep(
         world.store, world.evidence, world.clock.now(), world.release, "readings", recording.MEDIA, packed
     )
@@ -156,6 +156,8 @@ def _keep_readings(world: World, readings: list[Reading]) -> str:
 def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
     sums: dict[str, dict[str, int]] = {}
     for reading in readings:
+        if reading.synthetic:
+            continue
         one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0, "duration_us": 0})
         one["requests"] += reading.requests
         one["errors"] += reading.errors

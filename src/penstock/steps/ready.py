@@ -14,8 +14,7 @@ from penstock.core.target import Revision
 from penstock.errors import PenstockError, StateError
 from penstock.records import environments, evidence, releases, revisions
 from penstock.steps import gates, orders
-from penstock.steps.bake import policies_of
-from penstock.steps.watch import policy_of
+from penstock.steps.learn import learn, policies_of, policy_of
 from penstock.steps.world import World
 
 LOCK_POLL_S = 0.25
@@ -76,6 +75,7 @@ def draw_plan(world: World, revision: Revision) -> Plan:
     )  # fmt: skip
     plain = data.dump(plan)
     releases.update(world.store, world.release, plan={**plain, "digest": plan.digest})
+    learn(world, stable.id if stable else None)
     rules = _keep_rules(world, plan)
     _keep_commits(world, plan)
     world.record(f"plan:{plan.digest[:16]}", "plan drawn", digest=plan.digest, rules=rules)
@@ -88,8 +88,8 @@ def draw_plan(world: World, revision: Revision) -> Plan:
 def _keep_rules(world: World, plan: Plan) -> str:
     """By what will be decided, as evidence: with the readings, all that is needed to decide again. Returns its digest."""
     rules = Rules(
-        plan, policy_of(world.environment), policies_of(world.environment),
-        world.target.capabilities().settle_s,
+        plan, policy_of(world), policies_of(world), world.target.capabilities().settle_s, world.metrics.step_s,
+        latency.warm_up_s if (latency := world.environment.verdict.latency) else 0.0,
     )  # fmt: skip
     text = data.canonical(data.dump(rules))
     return evidence.keep(

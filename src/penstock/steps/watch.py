@@ -9,14 +9,16 @@ from typing import Any
 
 from penstock.core import verdict
 from penstock.core.evidence_outlook import what_would_decide
+from penstock.core.limits import Arms
 from penstock.core.plan import Plan
-from penstock.core.reading import Reading
+from penstock.core.reading import Level, Reading
 from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
-from penstock.manifest import Environment
 from penstock.records import looks, releases
-from penstock.steps import orders
+from penstock.steps import limits, orders
+from penstock.steps.learn import policy_of
+from penstock.steps.limits import Limited
 from penstock.steps.shift import STEP_S
 from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
 from penstock.steps.world import World
@@ -26,7 +28,6 @@ SHOW_S = 1.0
 LOGS_S = 2.0
 OUTLOOK_S = 10.0  # of watched traffic, before anything is foretold from it
 HOUR_S = 3600.0
-BAKE_SHARE = 0.2
 HOLE_S = 10.0  # a source that closes no second for longer has a hole: it was not watched meanwhile
 
 
@@ -53,6 +54,10 @@ class Watched:
     open_s: float = 0.0
     also: tuple[State, ...] = ()
     mean_ms: dict[str, float] = field(default_factory=dict)
+    limited: Limited | None = None
+    broken: tuple[str, str] | None = None
+    lacking: str = ""
+    unmet: str = ""
 
     @property
     def hour_is_over(self) -> bool:
@@ -63,24 +68,9 @@ Decide = Callable[[Watched], tuple[Move, dict[str, Any]]]
 """The next move, and what it knew besides the readings."""
 
 
-def policy_of(environment: Environment) -> Policy:
-    """The rollout's policy, from the manifest; the horizon covers the whole watched time.
-
-    Rollout and bake share `false_rollbacks`, so that it holds for the release.
-    """
-    asked = environment.verdict
-    share = 1 - BAKE_SHARE if environment.bake else 1.0
-    watched_s = sum(i.duration_s for i in environment.rollout.increments) + asked.undecided.hold_s
-    return Policy(
-        asked.false_rollbacks * share, asked.false_promotions, asked.errors.at_most, asked.errors.against_stable.ratio,
-        asked.errors.against_stable.points, asked.errors.promote_at.ratio, asked.errors.promote_at.points,
-        starts=verdict.Starts(horizon_s=max(600.0, watched_s)),
-    )  # fmt: skip
-
-
 def watch(world: World, plan: Plan, rung: int, before: Watched | None) -> Watched:
     """Look until there is a move, or for some seconds; what was seen is in the result, so that no look is lost."""
-    policy = policy_of(world.environment)
+    policy = policy_of(world)
     now = begin(world, (policy,), rung, before)
     return look_until(world, plan, (policy,), now, lambda seen: _next(world, plan, policy, seen), "watch")
 
@@ -122,21 +112,36 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     try:
         new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
+        levels = world.metrics.levels()
         seen = replace(seen, source="", closed=world.metrics.position())
     except PenstockError as error:
         return replace(seen, source=error.what)
+    seen = _limited(world, plan, seen, new, levels)
     if not new:
         return seen
     began = dict(seen.began)
     for reading in new:
         began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
     stable = plan.stable.id if plan.stable and policies[0].compared else None
-    settle_s = world.target.capabilities().settle_s
-    found = verdict.windows(new, plan.candidate.id, stable, Eras(began, settle_s))
+    latency = world.environment.verdict.latency
+    eras = Eras(
+        began, world.target.capabilities().settle_s, world.metrics.step_s, latency.warm_up_s if latency else 0.0
+    )  # fmt: skip
+    found = verdict.windows(new, plan.candidate.id, stable, eras)
     states = zip(policies, (seen.state, *seen.also), strict=True)
     state, *also = (verdict.fold(policy, one, found) for policy, one in states)
     mean_ms = {**seen.mean_ms, **_means(new, plan.candidate.id)}
     return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began, mean_ms=mean_ms)
+
+
+def _limited(world: World, plan: Plan, seen: Watched, new: list[Reading], levels: list[Level]) -> Watched:
+    """The same into the plain limits and conditions of the manifest."""
+    asked = limits.asked_of(world.environment.verdict, world.environment.verdict.errors.counted)
+    now = world.clock.now() - world.metrics.lag_s
+    arms = Arms(plan.candidate.id, plan.stable.id if plan.stable else None)
+    facts = {"weight": plan.rungs[seen.rung].weight_permille / 10, "seconds": seen.watched_s}
+    found = limits.look(asked, seen.limited or limits.begin(asked), arms, (new, levels), facts, now)
+    return replace(seen, limited=found.state, broken=found.trouble, lacking=found.lacking, unmet=found.unmet)
 
 
 def _means(readings: list[Reading], candidate: str) -> dict[str, float]:
@@ -166,17 +171,21 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
     asked = orders.read(world)
     standing = Standing(
         seen.rung, seen.watched_s, said.outcome, said.odds, _said(plan, policy, seen, said),
-        trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source, held=asked.held,
-        hurried=asked.hurried, waited_s=seen.waited_s,
+        trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source or seen.lacking, held=asked.held,
+        hurried=asked.hurried, waited_s=seen.waited_s, unmet=seen.unmet,
     )  # fmt: skip
     move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
                      rehearsed=plan.kind == "drill")  # fmt: skip
-    names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried")
+    names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried", "unmet")
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
 
 def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
-    return trouble_now(world, plan, seen.rung) or (critical_lines(world, plan) if is_time_for_logs(seen) else None)
+    return (
+        trouble_now(world, plan, seen.rung)
+        or seen.broken
+        or (critical_lines(world, plan) if is_time_for_logs(seen) else None)
+    )
 
 
 def trouble_now(world: World, plan: Plan, rung: int) -> tuple[str, str] | None:

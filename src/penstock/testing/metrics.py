@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from random import Random
 
-from penstock.core.reading import Reading
+from penstock.core.reading import Level, Reading
 from penstock.errors import PenstockError
 from penstock.testing.clock import FakeClock
 from penstock.testing.platform import State
@@ -36,6 +36,9 @@ class FakeMetrics:
         lag_s: float = 0.0,
     ) -> None:
         self.lag_s = lag_s
+        self.step_s = 1.0
+        self.edges: tuple[float, ...] = ()
+        self.gauges: list[Level] = []
         self.down = ""
         self.is_stale = False
         self._target = target
@@ -57,6 +60,18 @@ class FakeMetrics:
             raise PenstockError("readings", self.down, "fake metrics")
         self._make()
         return [reading for second in self._seconds[int(since or -1) + 1 :] for reading in second]
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """The closed seconds of the last so many; raises PenstockError `readings` while down."""
+        del latency  # every reading has what it has
+        last = int(self.position() or -1)
+        return [one for one in self.readings("") if int(one.position) > last - span_s]
+
+    def levels(self) -> list[Level]:
+        """The gauges, as `gauges` has them; raises PenstockError `readings` while down."""
+        if self.down:
+            raise PenstockError("readings", self.down, "fake metrics")
+        return list(self.gauges)
 
     def fail(self, revision: str, share: float) -> None:
         """From now on so many of a revision's requests are errors."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from itertools import pairwise
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.providers.local.access_log import Eras, fold, parse
+from penstock.core.latency import EDGES
+from penstock.providers.local import access_log
+from penstock.providers.local.access_log import Clients, Eras, Key, Sums, fold, parse
+from penstock.providers.local.counts import bucket
 
 HUNG_US = 1_000_000
 
@@ -69,31 +75,120 @@ def test_no_line_breaks_the_fold(noise: bytes) -> None:
     assert 1 == folded.unreadable
 
 
-moments = st.floats(900, 1100, allow_nan=False)
-
-
-@given(
-    st.lists(st.tuples(moments, st.sampled_from([200, 500])), max_size=40),
-    st.integers(890, 1110),
-    st.integers(0, 40),
+@pytest.mark.parametrize(
+    ("more", "took_us"),
+    [
+        ({}, 1500),
+        ({"code": 500}, 1500),
+        ({"code": 503, "flags": "UH", "duration_us": None, "duration_ms": 0}, 0),
+        ({"code": 503, "flags": "URX,UF"}, 1500),
+        ({"code": 504, "flags": "UT"}, inf),
+        ({"code": 200, "flags": "UPE", "duration_us": None}, inf),
+        ({"code": 503, "flags": "UC"}, inf),
+        ({"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 1000}, inf),
+        ({"code": 500, "flags": "DC", "duration_us": None, "duration_ms": 1000}, inf),
+        ({"code": 500, "flags": "DC", "duration_us": None, "duration_ms": 999}, 999_000),
+    ],
 )
-def test_folding_in_parts_is_folding_at_once(sent: list[tuple[float, int]], closed: int, cut: int) -> None:
-    """However the log is cut, each request is counted once, none in a closed second, and those late are
-    known.
+def test_who_got_no_whole_answer_waited_for_ever(more: dict[str, Any], took_us: float) -> None:
+    """Timed out, cut off, or left hanging: failed, and slower than any limit; another error took as long as it took."""
+    found = parse(line(**more), HUNG_US)
+    assert found is not None
+    assert took_us == found.took_us
+    assert EDGES.index(inf) == bucket(inf)
+
+
+requests = st.lists(
+    st.fixed_dictionaries(
+        {
+            "start_s": st.floats(998, 1003, allow_nan=False).map("{:.6f}".format), "code": st.sampled_from([200, 500]),
+            "flags": st.sampled_from(["-", "UT"]), "route": st.sampled_from(["split", "split", "synthetic", "preview"]),
+            "cluster": st.sampled_from(["web|r1", "web|r2"]), "client": st.sampled_from(["::1", "::2", None]),
+            "duration_us": st.integers(0, 10**7),
+        }
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+def all_of(sums: Iterable[tuple[Key, Sums]]) -> dict[Key, Sums]:
+    """Sums of several folds, added up."""
+    total: dict[Key, Sums] = {}
+    for key, more in sums:
+        mine = total.setdefault(key, Sums())
+        for name in ("requests", "errors", "late", "duration_us", "repeated"):
+            setattr(mine, name, getattr(mine, name) + getattr(more, name))
+        for number, count in more.latency.items():
+            mine.latency[number] = mine.latency.get(number, 0) + count
+    return total
+
+
+@given(requests, st.integers(996, 1004), st.lists(st.integers(0, 40), max_size=4), st.booleans())
+def test_folding_in_parts_is_folding_at_once(
+    sent: list[dict[str, Any]], closed: int, cuts: list[int], once: bool
+) -> None:
+    """However the log is cut, each request is counted once, none in a closed second, and those late are known; so is who
+    has met an error already.
     """
-    lines = [line(start_s=f"{at:.6f}", code=code) for at, code in sent]
+    lines = [line(**one) for one in sent]
     eras = Eras(((950.0, 1), (1000.0, 0), (1000.5, 2)))
-    whole = fold(lines, eras, closed, HUNG_US).sums
-    total: dict[Any, list[int]] = {}
-    for part in (lines[:cut], lines[cut:]):
-        for key, sums in fold(part, eras, closed, HUNG_US).sums.items():
-            mine = total.setdefault(key, [0, 0, 0, 0])
-            for place, value in enumerate((sums.requests, sums.errors, sums.late, sums.duration_us)):
-                mine[place] += value
-    assert total == {k: [s.requests, s.errors, s.late, s.duration_us] for k, s in whole.items()}
-    assert len(sent) == sum(s.requests for s in whole.values())
-    assert all(second > closed for second, *_ in whole)
-    assert sum(int(float(f"{at:.6f}")) <= closed for at, _ in sent) == sum(s.late for s in whole.values())
+    whole = fold(lines, eras, closed, HUNG_US, {} if once else None)
+    parts: list[tuple[Key, Sums]] = []
+    met: Clients = {}
+    places = [0, *sorted(cuts), len(lines)]
+    for begin, end in pairwise(places):
+        part = fold(lines[begin:end], eras, closed, HUNG_US, met if once else None)
+        parts += part.sums.items()
+        for key, client in part.clients:
+            met.setdefault(key, set()).add(client)
+    assert whole.sums == all_of(parts)
+    counted = [one for one in sent if one["route"] != "preview"]
+    assert len(counted) == sum(s.requests for s in whole.sums.values())
+    assert all(second > closed for second, *_ in whole.sums)
+    assert sum(int(float(one["start_s"])) <= closed for one in counted) == sum(s.late for s in whole.sums.values())
+
+
+@given(requests)
+def test_every_request_is_in_its_histogram(sent: list[dict[str, Any]]) -> None:
+    """A histogram's counts add up to the requests; those that timed out are in its infinite bucket, and errors."""
+    found = fold([line(**one) for one in sent], Eras(), 0, HUNG_US).sums
+    assert all(s.requests == sum(s.latency.values()) for s in found.values())
+    hung = sum(one["flags"] == "UT" and one["route"] != "preview" for one in sent)
+    assert hung == sum(s.latency.get(bucket(inf), 0) for s in found.values())
+    assert all(s.errors >= s.latency.get(bucket(inf), 0) for s in found.values())
+
+
+@given(requests)
+def test_what_penstock_sent_is_counted_apart(sent: list[dict[str, Any]]) -> None:
+    """Users' readings are the same with and without synthetic requests."""
+    users = [one for one in sent if one["route"] != "synthetic"]
+    whole, without = (fold([line(**one) for one in some], Eras(), 0, HUNG_US).sums for some in (sent, users))
+    assert without == {key: sums for key, sums in whole.items() if not key[-1]}
+
+
+def test_one_client_is_one_error_a_second() -> None:
+    """Asked so, an error counts once for each client, second and arm; the rest stays counted, as repeated."""
+    many = [
+        line(code=500), line(code=500), line(code=200), line(code=500, client="::2"), line(code=500, start_s="1001.0"),
+        line(code=500, cluster="web|r2"), line(code=500, client=None), line(code=500, client=None),
+    ]  # fmt: skip
+    sums = fold(many, Eras(), 0, HUNG_US, {}).sums
+    assert (6, 4, 1) == _counts(sums[1000, "web", "r1", 0, False])
+    assert (1, 1, 0) == _counts(sums[1001, "web", "r1", 0, False])
+    assert (1, 1, 0) == _counts(sums[1000, "web", "r2", 0, False])
+    assert (6, 5, 0) == _counts(fold(many, Eras(), 0, HUNG_US).sums[1000, "web", "r1", 0, False])
+
+
+def test_a_flood_of_clients_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit clients are not remembered, and every error of theirs counts."""
+    monkeypatch.setattr(access_log, "CLIENTS_KEPT", 3)
+    folded = fold([line(code=500, client=str(n % 5)) for n in range(10)], Eras(), 0, HUNG_US, {})
+    assert 3 == len(folded.clients)
+    assert (10, 7, 3) == _counts(folded.sums[1000, "web", "r1", 0, False])
+
+
+def _counts(sums: Sums) -> tuple[int, int, int]:
+    return sums.requests, sums.errors, sums.repeated
 
 
 @pytest.mark.parametrize(("at", "era"), [(9.0, 0), (10.0, 1), (19.9, 1), (20.0, 0), (20.4, 0), (20.5, 2), (99.0, 2)])

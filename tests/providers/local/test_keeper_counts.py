@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from math import inf
 
+from penstock.core.latency import merged
+from penstock.providers.local.metrics import LocalMetrics
 from penstock.testing.load import Load
 from tests.providers.local.kept import Kept
 
@@ -28,6 +31,39 @@ def test_readings_count_what_the_client_counted(kept: Kept) -> None:
     kept.folded(time.time())
     rows = kept.rows("SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings")
     assert [(30 + 8 + 2 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
+
+
+def test_synthetic_requests_reach_their_arm_and_are_counted_apart(kept: Kept) -> None:
+    """Each of two revisions that serve, whatever its weight; once one serves no more, nobody answers in its place."""
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 999, "r2": 1}, attended_s=600)
+    time.sleep(0.3)
+    kept.get()
+    for arm, count in (("r1", 3), ("r2", 5)):
+        for _ in range(count):
+            found = kept.get(x_penstock_arm=arm, x_penstock_synthetic="1")
+            assert (200, arm) == found[:2]
+    kept.get("/?status=500", x_penstock_arm="r2", x_penstock_synthetic="1")
+    kept.folded(time.time())
+    counted = "SELECT synthetic, revision, sum(requests), sum(errors) FROM readings GROUP BY 1, 2 HAVING synthetic"
+    assert [(1, "r1", 3, 0), (1, "r2", 6, 1)] == kept.rows(counted)
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 1000}, attended_s=600)
+    assert 421 == kept.get(x_penstock_arm="r2", x_penstock_synthetic="1")[0]
+    kept.folded(time.time())
+    assert [(1,)] == kept.rows("SELECT sum(requests) FROM readings WHERE NOT synthetic")
+
+
+def test_latency_is_what_the_client_waited(kept: Kept) -> None:
+    """Every request is in a histogram: the slow one where it belongs, the hung one slower than any limit."""
+    kept.settled({"r1": 1}, {"r1": 1000}, attended_s=600)
+    time.sleep(0.3)
+    kept.get("/?wait_s=0.5")
+    with suppress(Exception):
+        kept.get("/?wait_s=3", timeout_s=1.3)
+    kept.folded(time.time())
+    latency = merged(reading.latency for reading in LocalMetrics(kept.folder.root).readings(""))
+    slow, hung = (edge for edge, _ in latency)
+    assert 500_000 <= slow <= 700_000
+    assert inf == hung
 
 
 def test_no_request_is_lost_or_counted_twice_when_keepers_die(kept: Kept) -> None:

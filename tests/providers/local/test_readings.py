@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from penstock.core.latency import EDGES
+from penstock.providers.local.counts import pack, unpack
+from penstock.providers.local.metrics import LocalMetrics
 from penstock.providers.local.paths import Folder
 from penstock.providers.local.readings import Readings
 
@@ -34,12 +42,12 @@ def readings(place: Folder) -> Iterator[Readings]:
     found.close()
 
 
-def log(path: Path, *seconds: float) -> None:
+def log(path: Path, *seconds: float, **more: Any) -> None:
     """Append a request for each second to a log."""
     with path.open("a") as file:
         for at in seconds:
             said = {"start_s": f"{at:.6f}", "cluster": "web|r1", "code": 200, "flags": "-", "route": "split"}
-            file.write(json.dumps({**said, "duration_us": 10, "duration_ms": 0}) + "\n")
+            file.write(json.dumps({**said, "duration_us": 10, "duration_ms": 0, "client": "::1", **more}) + "\n")
 
 
 def rows(place: Folder, what: str = "second, requests, late FROM readings ORDER BY second") -> list[tuple[int, ...]]:
@@ -133,3 +141,119 @@ def test_readings_and_position_are_one_commit(place: Folder, readings: Readings)
     db.close()
     readings.take_in(HUNG_US, NOW)
     assert [(2000, 1, 0)] == rows(place)
+
+
+def test_old_histograms_are_merged(place: Folder, readings: Readings) -> None:
+    """A minute has the requests of its seconds, as slow as they were; synthetic ones stay apart."""
+    day = 86_400
+    log(place.access_log, day, day + 1, day + 2)
+    log(place.access_log, day + 1, day + 2, duration_us=5000)
+    log(place.access_log, day + 1, route="synthetic")
+    readings.take_in(HUNG_US, 2 * day + 600)
+    readings.thin(2 * day + 600.0)
+    edge = next(edge for edge in EDGES if edge >= 5000)
+    found = {synthetic: unpack(latency) for synthetic, latency in rows(place, "synthetic, latency FROM readings")}
+    assert {0: ((100.0, 3), (edge, 2)), 1: ((100.0, 1),)} == found
+
+
+def test_an_older_file_is_taken_over(place: Folder) -> None:
+    """What an earlier Penstock counted is kept, without histograms; a reader does not wait for that."""
+    with closing(sqlite3.connect(place.readings)) as db:
+        db.executescript(EARLIER)
+    before = LocalMetrics(place.root).readings("")
+    assert [("r1", 7, 9, 2, 1, 3, 4000, (), False)] == [
+        (r.revision, r.start, r.requests, r.errors, r.late, r.era, r.duration_us, r.latency, r.synthetic)
+        for r in before
+    ]
+    for _ in range(2):
+        Readings(place).close()
+    assert before == LocalMetrics(place.root).readings("")
+    assert [(5, 6, 8)] == rows(place, "* FROM position")
+    log(place.access_log, 9)
+    with closing(Readings(place)) as readings:
+        readings.take_in(HUNG_US, NOW)
+    assert [(7, b""), (9, pack({0: 1}))] == rows(place, "second, latency FROM readings ORDER BY second")
+
+
+def test_a_disk_that_fills_while_a_file_is_taken_over_loses_nothing(place: Folder) -> None:
+    """All of the older file is taken over, or it is as it was."""
+    with closing(sqlite3.connect(place.readings)) as db:
+        db.executescript(EARLIER)
+        db.execute("INSERT INTO readings VALUES (8, 'web', 'r1', 3, NULL, 0, 0, 0)")  # as if it could not be written
+        db.commit()
+    with pytest.raises(sqlite3.Error):
+        Readings(place)
+    assert [(7, 9), (8, None)] == rows(place, "second, requests FROM readings ORDER BY second")
+
+
+EARLIER = """
+CREATE TABLE readings (
+  second INTEGER NOT NULL, unit TEXT NOT NULL, revision TEXT NOT NULL, era INTEGER NOT NULL,
+  requests INTEGER, errors INTEGER NOT NULL, late INTEGER NOT NULL, duration_us INTEGER NOT NULL,
+  PRIMARY KEY (second, unit, revision, era)) WITHOUT ROWID;
+CREATE TABLE position (inode INTEGER NOT NULL, offset INTEGER NOT NULL, closed_through INTEGER NOT NULL);
+INSERT INTO readings VALUES (7, 'web', 'r1', 3, 9, 2, 1, 4000);
+INSERT INTO position VALUES (5, 6, 8);
+"""
+
+
+def test_clients_are_remembered_while_their_second_is_open(place: Folder, readings: Readings) -> None:
+    """Across commits and keepers an error counts once for a client; once its second is closed, nobody is remembered."""
+    for _ in range(2):
+        log(place.access_log, 1999, 1999, code=500)
+        with closing(Readings(place)) as again:
+            again.take_in(HUNG_US, NOW, once_per_client=True)
+    assert [(4, 1, 3)] == rows(place, "requests, errors, repeated FROM readings")
+    assert [("::1",)] == rows(place, "client FROM clients")
+    readings.take_in(HUNG_US, NOW + 10, once_per_client=True)
+    assert [] == rows(place, "client FROM clients")
+    log(place.access_log, 2009, 2009, code=500)
+    readings.take_in(HUNG_US, NOW + 10)
+    assert [(2, 2, 0)] == rows(place, "requests, errors, repeated FROM readings WHERE second = 2009")
+
+
+@settings(max_examples=15, deadline=None)  # each commit is a sync of the disk
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["fold", "kill", "fail"]),
+            st.tuples(st.integers(1, 6), st.integers(1, 10**6), st.sampled_from([200, 500]), st.booleans()),
+        ),
+        max_size=14,
+    )
+)
+def test_killed_anywhere_every_request_is_counted_once(happens: list[Any]) -> None:
+    """Folded at once, or in pieces by keepers that are killed between commits or in one: the same readings."""
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        whole, pieces = Folder.of(Path(one)), Folder.of(Path(other))
+        for folder in (whole, pieces):
+            folder.access_log.parent.mkdir()
+        readings = Readings(pieces)
+        for what in happens:
+            if what == "fold":
+                readings.take_in(HUNG_US, NOW, once_per_client=True)
+            elif what == "fail":
+                _fail(pieces, readings)
+            elif what == "kill":
+                readings.close()
+                readings = Readings(pieces)
+            else:
+                count, duration_us, code, is_synthetic = what
+                for folder in (whole, pieces):
+                    more = {"duration_us": duration_us, "route": "synthetic" if is_synthetic else "split"}
+                    log(folder.access_log, *[1999 + n % 2 for n in range(count)], code=code, **more)
+        readings.take_in(HUNG_US, NOW, once_per_client=True)
+        readings.close()
+        with closing(Readings(whole)) as at_once:
+            at_once.take_in(HUNG_US, NOW, once_per_client=True)
+        everything = "* FROM readings ORDER BY 1, 2, 3, 4, 5"
+        assert rows(whole, everything) == rows(pieces, everything)
+
+
+def _fail(place: Folder, readings: Readings) -> None:
+    """A commit that ends in the middle, after the readings and before the position."""
+    with closing(sqlite3.connect(place.readings, isolation_level=None)) as db:
+        db.execute("CREATE TRIGGER broken BEFORE INSERT ON position BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        with pytest.raises(sqlite3.Error):
+            readings.take_in(HUNG_US, NOW, once_per_client=True)
+        db.execute("DROP TRIGGER broken")

@@ -4,48 +4,65 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
-SPLIT = "split"
-_UPSTREAM_FAILED = frozenset(
-    ["UF", "UC", "UT", "URX", "UPE", "UH", "UO", "LR", "UR", "UMSDR", "NC", "SI", "OM", "DF", "DT"]
-)
+from penstock.providers.local.counts import Counts, bucket
+
+SPLIT, SYNTHETIC = "split", "synthetic"
+_COUNTED = frozenset([SPLIT, SYNTHETIC])
+CLIENTS_KEPT = 4096  # of one key: beyond it every error counts, so that a flood of clients fills no memory
+_CUT_OFF = frozenset(["UT", "SI", "DT", "UMSDR", "UPE", "UC", "UR", "LR"])
+_UPSTREAM_FAILED = _CUT_OFF | {"UF", "URX", "UH", "UO", "NC", "OM", "DF"}
 _CLIENT_LEFT = frozenset(["DC", "DR"])
 
-Key = tuple[int, str, str, int]
-"""Second, unit, revision, era."""
+Key = tuple[int, str, str, int, bool]
+"""Second, unit, revision, era, and whether Penstock itself sent the requests."""
+
+Clients = dict[Key, set[str]]
+"""Who has met an error, by what it was counted for."""
 
 
 class Line(NamedTuple):
-    """One request that took part in the split. Times: seconds since the epoch, microseconds."""
+    """One request that is counted. `start_s`: seconds since the epoch; `took_us`: microseconds, infinite where no whole
+    answer came in time. `client` is an address, empty where the log has none.
+    """
 
     start_s: float
     unit: str
     revision: str
     is_error: bool
     duration_us: int
+    took_us: float
+    client: str
+    is_synthetic: bool
 
 
 @dataclass
 class Sums:
-    """What the requests of one second, arm and era came to."""
+    """What the requests of one key came to. `repeated` of them failed for a client whose error is counted already; `latency`
+    has a count for every request, by number of bucket.
+    """
 
     requests: int = 0
     errors: int = 0
     late: int = 0
     duration_us: int = 0
+    repeated: int = 0
+    latency: Counts = field(default_factory=dict)
 
 
 @dataclass
 class Fold:
     """Lines folded so far. `unreadable` counts lines that are no JSON of ours: a write that a full disk
-    cut short.
+    cut short. `clients` are those that this fold met for the first time.
     """
 
     sums: dict[Key, Sums] = field(default_factory=dict)
     unreadable: int = 0
+    clients: list[tuple[Key, str]] = field(default_factory=list)
 
 
 def parse(line: bytes, hung_after_us: int) -> Line | None:
@@ -54,26 +71,33 @@ def parse(line: bytes, hung_after_us: int) -> Line | None:
 
     An error is a status of 500 and above, a failure of the upstream, a body cut short, or a client that
     left after
-    `hung_after_us`. Raises ValueError where the line is not ours.
+    `hung_after_us`. A request that timed out, was cut off, or was left so has failed *and* was slow: it took for ever.
+    Raises ValueError where the line is not ours.
     """
     try:
         said = json.loads(line)
-        if said["route"] != SPLIT or not said["cluster"]:
+        route = said["route"]
+        if route not in _COUNTED or not said["cluster"]:
             return None
         unit, _, revision = said["cluster"].partition("|")
         duration_us = said["duration_us"]
         if duration_us is None:
             duration_us = 1000 * (said["duration_ms"] or 0)
+        took_us: float = duration_us
         code, flags = said["code"] or 0, said["flags"] or "-"
         is_error = code >= 500
         if flags != "-":
             named = flags.split(",")
             is_error = is_error or not _UPSTREAM_FAILED.isdisjoint(named)
-            if not is_error and not _CLIENT_LEFT.isdisjoint(named):
-                if duration_us < hung_after_us:
-                    return None
-                is_error = True
-        return Line(float(said["start_s"]), unit, revision, is_error, duration_us)
+            is_left = not _CLIENT_LEFT.isdisjoint(named)
+            if is_left and not is_error and duration_us < hung_after_us:
+                return None
+            is_hung = is_left and duration_us >= hung_after_us
+            is_error = is_error or is_hung
+            if is_hung or not _CUT_OFF.isdisjoint(named):
+                took_us = inf
+        client = said.get("client") or ""
+        return Line(float(said["start_s"]), unit, revision, is_error, duration_us, took_us, client, route == SYNTHETIC)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a line of this log: {error}") from error
 
@@ -90,12 +114,24 @@ class Eras:
         return self.begins[place - 1][1] if place else 0
 
 
-def fold(lines: Iterable[bytes], eras: Eras, closed_through: int, hung_after_us: int) -> Fold:
+def fold(
+    lines: Iterable[bytes],
+    eras: Eras,
+    closed_through: int,
+    hung_after_us: int,
+    met: Mapping[Key, set[str]] | None = None,
+) -> Fold:
     """Fold lines by the second of their arrival; those of a closed second go to the first open one, as
     late.
+
+    `met` says which clients have met an error so far, and that an error shall count once for each client in each second
+    (one client that tries again and again is one failure, not a hundred independent ones); None: every error counts.
+    A repeated error stays a request. Beware of proxies: behind a load balancer that passes no connection through, all users
+    have its address, and one error a second is all that is ever counted.
     """
     folded = Fold()
     sums = folded.sums
+    known: Clients | None = None if met is None else {key: set(clients) for key, clients in met.items()}
     for text in lines:
         try:
             line = parse(text, hung_after_us)
@@ -104,14 +140,32 @@ def fold(lines: Iterable[bytes], eras: Eras, closed_through: int, hung_after_us:
             continue
         if line is None:
             continue
-        second = int(line.start_s)
+        start_s, unit, revision, is_error, duration_us, took_us, client, is_synthetic = line
+        second = int(start_s)
         late = second <= closed_through
-        key = (closed_through + 1 if late else second, line.unit, line.revision, eras.at(line.start_s))
+        key = (closed_through + 1 if late else second, unit, revision, eras.at(start_s), is_synthetic)
         into = sums.get(key)
         if into is None:
             into = sums[key] = Sums()
         into.requests += 1
-        into.errors += line.is_error
         into.late += late
-        into.duration_us += line.duration_us
+        into.duration_us += duration_us
+        number = bucket(took_us)
+        into.latency[number] = into.latency.get(number, 0) + 1
+        if is_error:
+            if known is None or not client or _is_first(known, folded.clients, key, client):
+                into.errors += 1
+            else:
+                into.repeated += 1
     return folded
+
+
+def _is_first(known: Clients, new: list[tuple[Key, str]], key: Key, client: str) -> bool:
+    """Whether a client's error is its first; it is remembered, where there is room."""
+    clients = known.setdefault(key, set())
+    if client in clients:
+        return False
+    if len(clients) < CLIENTS_KEPT:
+        clients.add(client)
+        new.append((key, client))
+    return True

@@ -111,8 +111,8 @@ class Bookkeeping:
         """What cannot be written now, and why."""
         return "; ".join(f"cannot write {what}: {why}" for what, why in self._failing.items())
 
-    def keep(self, hung_after_ms: int, *, is_pressing: bool) -> None:
-        """Fold what Envoy logged, about each second."""
+    def keep(self, hung_after_ms: int, *, is_pressing: bool, once_per_client: bool = False) -> None:
+        """Fold what Envoy logged, about each second; how is said anew each time."""
         now = time.monotonic()
         self._notice_sleep()
         if now < self._fold_at:
@@ -120,7 +120,7 @@ class Bookkeeping:
         self._fold_at = now + _FOLD_EVERY_S
         try:
             readings = self._open()
-            self._fold(readings, hung_after_ms, is_pressing)
+            self._fold(readings, hung_after_ms, is_pressing, once_per_client)
             if self._holes:
                 readings.add_hole(*self._holes[0])
                 self._holes.pop(0)
@@ -135,14 +135,14 @@ class Bookkeeping:
             return
         self.wrote("the readings")
 
-    def _fold(self, readings: Readings, hung_after_ms: int, is_pressing: bool) -> None:
+    def _fold(self, readings: Readings, hung_after_ms: int, is_pressing: bool, once_per_client: bool) -> None:
         size = self._folder.access_log.stat().st_size if self._folder.access_log.exists() else 0
         if size == self._size and not is_pressing and not readings.is_rotating and self._folded_lately():
             return
         self._size = size
         self._folded_at = time.monotonic()
         for _ in range(64):  # at most 64 MiB in one go: the rest a second later
-            if not readings.take_in(hung_after_ms * 1000, time.time()):
+            if not readings.take_in(hung_after_ms * 1000, time.time(), once_per_client=once_per_client):
                 break
         if self._envoy.is_live and readings.rotate_if_large():
             self._envoy.reopen_logs()

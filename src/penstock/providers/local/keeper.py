@@ -143,7 +143,11 @@ class Keeper:
         self._instances.kill_overdue()
         self._record()
         wanted = self._wanted
-        self._books.keep(wanted.hung_after_ms if wanted else 5000, is_pressing=bool(wanted and wanted.attended_s))
+        self._books.keep(
+            wanted.hung_after_ms if wanted else 5000,
+            is_pressing=bool(wanted and wanted.attended_s),
+            once_per_client=bool(wanted and wanted.once_per_client),
+        )
         self._tell()
         if time.monotonic() >= self._cut_at:
             self._cut_at = time.monotonic() + _CUT_EVERY_S

@@ -1,4 +1,4 @@
-"""Readings of the local target: what its keeper folded from Envoy's access log."""
+"""Readings and levels of the local target: what its keeper folded from Envoy's access log, and its instances' processes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from penstock.core.reading import Reading
+from penstock.core.reading import Level, Reading
 from penstock.errors import PenstockError
+from penstock.providers.local.counts import unpack
+from penstock.providers.local.gauges import Gauges
 from penstock.providers.local.paths import Folder
+
+_COUNTS = "second, unit, revision, era, requests, errors, late, duration_us"
+_SECONDS_KEPT_S = 86_000
 
 
 class LocalMetrics:
     """Seconds that are closed, oldest first; a position is the last second read."""
 
     lag_s = 2.0
+    step_s = 1.0
+    edges: tuple[float, ...] = ()  # our own
 
     def __init__(self, folder: Path) -> None:
         self._path = Folder.of(folder).readings
+        self._gauges = Gauges(Folder.of(folder))
 
     def position(self) -> str:
         """The last closed second."""
@@ -28,16 +36,38 @@ class LocalMetrics:
         """Every closed second after a position; raises PenstockError `readings` when they cannot be had."""
         if not self._path.exists():
             return []
+        # All columns, by name: until a keeper of this very Penstock has opened the file, it may have fewer.
         sql = (
-            "SELECT second, unit, revision, era, requests, errors, late, duration_us FROM readings"
-            " WHERE second > ? AND second <= (SELECT closed_through FROM position) ORDER BY second, unit, revision"
+            "SELECT * FROM readings WHERE second > ? AND second <= (SELECT closed_through FROM position)"
+            " ORDER BY second, unit, revision, era"
         )
-        return [_reading(*row) for row in self._ask(sql, int(since or -1))]
+        return [_reading(row) for row in self._ask(sql, int(since or -1))]
 
-    def _ask(self, sql: str, *values: int) -> list[tuple[Any, ...]]:
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """Closed seconds of the last so many; those of yesterday are thinned to minutes, and left out."""
+        if not self._path.exists():
+            return []
+        columns = "*" if latency else _COUNTS
+        sql = (
+            f"SELECT {columns} FROM readings WHERE second > (SELECT closed_through FROM position) - ?"
+            " AND second <= (SELECT closed_through FROM position) ORDER BY second, unit, revision, era"
+        )
+        return [_reading(row) for row in self._ask(sql, int(min(span_s, _SECONDS_KEPT_S)))]
+
+    def levels(self) -> list[Level]:
+        """Memory and CPU of every instance that lives, as `Gauges.look` says; raises PenstockError `readings` when it is not
+        known which do.
+        """
+        try:
+            return self._gauges.look()
+        except PenstockError as error:
+            raise PenstockError("readings", f"the instances are not known: {error.what}", error.where) from error
+
+    def _ask(self, sql: str, *values: int) -> list[sqlite3.Row]:
         try:
             db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=2)
             try:
+                db.row_factory = sqlite3.Row
                 return db.execute(sql, values).fetchall()
             finally:
                 db.close()
@@ -45,7 +75,11 @@ class LocalMetrics:
             raise PenstockError("readings", f"the readings cannot be read: {error}", str(self._path)) from error
 
 
-def _reading(
-    second: int, unit: str, revision: str, era: int, requests: int, errors: int, late: int, duration_us: int
-) -> Reading:
-    return Reading(unit, revision, second, second + 1, requests, errors, era, late, duration_us, position=str(second))
+def _reading(row: sqlite3.Row) -> Reading:
+    said: dict[str, Any] = dict(row)
+    second = said["second"]
+    return Reading(
+        said["unit"], said["revision"], second, second + 1, said["requests"], said["errors"], said["era"], said["late"],
+        said["duration_us"], position=str(second), latency=unpack(said.get("latency", b"")),
+        synthetic=bool(said.get("synthetic", False)),
+    )  # fmt: skip

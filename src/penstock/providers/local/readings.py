@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.providers.local.access_log import Eras, Fold, fold
+from penstock.providers.local.access_log import Clients, Eras, Fold, fold
+from penstock.providers.local.counts import pack
 from penstock.providers.local.paths import Folder
+from penstock.providers.local.readings_tables import ADD, prepare
 
 OPEN_S = 2  # a second is closed this long after it ended
 _CHUNK = 1 << 20
@@ -25,22 +27,7 @@ _FORGET_S = 60 * 86_400
 _REOPENED_AFTER_S = 2.0
 _ERAS_KEPT = 1000
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS readings (
-  second INTEGER NOT NULL, unit TEXT NOT NULL, revision TEXT NOT NULL, era INTEGER NOT NULL,
-  requests INTEGER NOT NULL, errors INTEGER NOT NULL, late INTEGER NOT NULL, duration_us INTEGER NOT NULL,
-  PRIMARY KEY (second, unit, revision, era)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS position (
-  inode INTEGER NOT NULL, offset INTEGER NOT NULL, closed_through INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS eras (
-  era INTEGER NOT NULL, generation INTEGER NOT NULL, from_s REAL NOT NULL, split TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS holes (from_s REAL NOT NULL, to_s REAL NOT NULL, why TEXT NOT NULL);
-"""
-_ADD = """
-INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-requests = requests + excluded.requests, errors = errors + excluded.errors,
-late = late + excluded.late, duration_us = duration_us + excluded.duration_us
-"""
+_REMEMBER = "INSERT OR IGNORE INTO clients VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE = "INSERT OR REPLACE INTO position (rowid, inode, offset, closed_through) VALUES (1, ?, ?, ?)"
 
 
@@ -63,7 +50,7 @@ class Readings:
         self._db = sqlite3.connect(_private(folder.readings), isolation_level=None, timeout=5.0)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit that Envoy's log has gone past
-        self._db.executescript(_TABLES)
+        prepare(self._db)
         self._reopened_at = time.monotonic()
         self._eras = self._read_eras()
         row = self._db.execute("SELECT split FROM eras ORDER BY rowid DESC LIMIT 1").fetchone()
@@ -111,9 +98,9 @@ class Readings:
         row = self._db.execute("SELECT inode, offset, closed_through FROM position").fetchone()
         return Position(*row) if row else Position()
 
-    def take_in(self, hung_after_us: int, now_s: float) -> bool:
+    def take_in(self, hung_after_us: int, now_s: float, *, once_per_client: bool = False) -> bool:
         """Fold what the log has grown by, in one commit with the position; True when there is more
-        to read.
+        to read. With `once_per_client` an error counts once for each client in each second (see `fold`).
         """
         position = self.position()
         path = self._current_file(position)
@@ -123,7 +110,8 @@ class Readings:
         found = path.stat()
         offset = position.offset if found.st_ino == position.inode else 0
         lines, read, is_end = _read(path, offset)
-        folded = fold(lines, self._eras, position.closed_through, hung_after_us)
+        met = self._clients() if once_per_client else None
+        folded = fold(lines, self._eras, position.closed_through, hung_after_us, met)
         if is_end and path == self._folder.access_log:
             closed_through = max(position.closed_through, _closed(now_s))
         else:
@@ -168,10 +156,15 @@ class Readings:
         return self._folder.rotated_log.exists()
 
     def _store(self, position: Position, folded: Fold) -> None:
-        rows = [(*key, s.requests, s.errors, s.late, s.duration_us) for key, s in folded.sums.items()]
+        rows = [
+            (*key, s.requests, s.errors, s.late, s.duration_us, s.repeated, pack(s.latency))
+            for key, s in folded.sums.items()
+        ]
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany(_ADD, rows)
+            self._db.executemany(ADD, rows)
+            self._db.executemany(_REMEMBER, [(*key, client) for key, client in folded.clients])
+            self._db.execute("DELETE FROM clients WHERE second <= ?", (position.closed_through,))
             values = (position.inode, position.offset, position.closed_through)
             self._db.execute(_MOVE, values)
             if folded.unreadable:
@@ -182,6 +175,13 @@ class Readings:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise
+
+    def _clients(self) -> Clients:
+        """Who has met an error in a second that is open."""
+        found: Clients = {}
+        for second, unit, revision, era, synthetic, client in self._db.execute("SELECT * FROM clients"):
+            found.setdefault((second, unit, revision, era, bool(synthetic)), set()).add(client)
+        return found
 
     # -- room ------------------------------------------------------------------------------------------------
 
@@ -207,13 +207,13 @@ class Readings:
 
     def _merge(self, start: int, end: int) -> None:
         rows = self._db.execute(
-            "SELECT second - second % 60, unit, revision, era,"
-            " sum(requests), sum(errors), sum(late), sum(duration_us)"
-            " FROM readings WHERE second >= ? AND second < ? GROUP BY 1, 2, 3, 4",
+            "SELECT second - second % 60, unit, revision, era, synthetic,"
+            " requests, errors, late, duration_us, repeated, latency"
+            " FROM readings WHERE second >= ? AND second < ?",
             (start, end),
         ).fetchall()
         self._db.execute("DELETE FROM readings WHERE second >= ? AND second < ?", (start, end))
-        self._db.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany(ADD, rows)
 
 
 def _closed(now_s: float) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 from penstock.providers.local.wanted import Arm, Health
 
 PREVIEW_HEADER = "x-penstock-preview"
-SPLIT, PREVIEW, NOWHERE = "split", "preview", "nowhere"
+ARM_HEADER, SYNTHETIC_HEADER = "x-penstock-arm", "x-penstock-synthetic"
+SPLIT, PREVIEW, SYNTHETIC, NOWHERE = "split", "preview", "synthetic", "nowhere"
 
 _TYPES = "type.googleapis.com/"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -147,22 +148,44 @@ def endpoints(arm: Arm, ports: Mapping[int, str]) -> dict[str, Any]:
 
 
 def route_table(unit: str, split: Mapping[str, int], preview: str | None, timeout_ms: int) -> dict[str, Any]:
-    """Where a unit's requests go: by the preview header first, else by the split; 503 while there is none."""
+    """Where a unit's requests go: by the preview header first, else by the split; 503 while there is none.
+
+    Requests that say they are synthetic reach the revision of the split that they name, whatever its weight; without such
+    a revision they get 421, and are never taken for a user's.
+    """
     routes = []
     if preview:
-        match = {"prefix": "/", "headers": [{"name": PREVIEW_HEADER, "string_match": {"exact": preview}}]}
-        routes.append({"name": PREVIEW, "match": match, "route": _route({preview: 1000}, unit, timeout_ms)})
+        routes.append(
+            {"name": PREVIEW, "match": _match({PREVIEW_HEADER: preview}), "route": _only(preview, unit, timeout_ms)}
+        )
+    for revision in sorted(revision for revision, weight in split.items() if weight):
+        match = _match({SYNTHETIC_HEADER: "1", ARM_HEADER: revision})
+        routes.append({"name": SYNTHETIC, "match": match, "route": _only(revision, unit, timeout_ms)})
+    routes.append(_nowhere({SYNTHETIC_HEADER: "1"}, 421, "this revision takes no traffic here"))
     if split:
-        routes.append({"name": SPLIT, "match": {"prefix": "/"}, "route": _route(split, unit, timeout_ms)})
+        routes.append({"name": SPLIT, "match": _match({}), "route": _route(split, unit, timeout_ms)})
     else:
-        nothing = {"status": 503, "body": {"inline_string": "nothing is released here yet\n"}}
-        routes.append({"name": NOWHERE, "match": {"prefix": "/"}, "direct_response": nothing})
+        routes.append(_nowhere({}, 503, "nothing is released here yet"))
     return {
         "@type": _TYPES + "envoy.config.route.v3.RouteConfiguration",
         "name": unit,
         "virtual_hosts": [{"name": unit, "domains": ["*"], "routes": routes}],
         "validate_clusters": False,
     }
+
+
+def _match(headers: Mapping[str, str]) -> dict[str, Any]:
+    said = [{"name": name, "string_match": {"exact": value}} for name, value in headers.items()]
+    return {"prefix": "/", "headers": said} if said else {"prefix": "/"}
+
+
+def _nowhere(headers: Mapping[str, str], status: int, sentence: str) -> dict[str, Any]:
+    answer = {"status": status, "body": {"inline_string": f"{sentence}\n"}}
+    return {"name": NOWHERE, "match": _match(headers), "direct_response": answer}
+
+
+def _only(revision: str, unit: str, timeout_ms: int) -> dict[str, Any]:
+    return _route({revision: 1000}, unit, timeout_ms)
 
 
 def _route(split: Mapping[str, int], unit: str, timeout_ms: int) -> dict[str, Any]:

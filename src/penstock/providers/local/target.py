@@ -55,6 +55,7 @@ class LocalTarget:
         folder: Path,
         paths: Callable[[Artifact], list[str]],
         hung_after_s: float = 5.0,
+        once_per_client: bool = False,
         checkout: Path | None = None,
     ) -> None:
         del checkout  # everything runs in its artifact
@@ -64,6 +65,7 @@ class LocalTarget:
         self._folder = Folder.of(folder)
         self._paths = paths
         self._hung_after_s = hung_after_s
+        self._once_per_client = once_per_client
 
     def capabilities(self) -> Capabilities:
         """Everything: split, side by side, apart, with a way back that lies ready."""
@@ -204,6 +206,7 @@ class LocalTarget:
             "listen": {n: {"bind": section.bind, "port": section.port_of(n)} for n in sorted(serving)},
             "request_timeout_ms": round(section.request_timeout_s * 1000),
             "hung_after_ms": round(self._hung_after_s * 1000),
+            "once_per_client": self._once_per_client,
             "drain_s": section.drain_s,
             "stop_s": section.stop_s,
             "min_ready_s": desired.min_ready_s,

@@ -73,6 +73,7 @@ class Wanted:
     listen: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     request_timeout_ms: int = 60_000
     hung_after_ms: int = 5_000
+    once_per_client: bool = False
     drain_s: float = 30.0
     stop_s: float = 15.0
     min_ready_s: float = 0.0
@@ -143,6 +144,7 @@ def _wanted(data: Mapping[str, Any]) -> Wanted:
         listen={unit: (str(at["bind"]), int(at["port"])) for unit, at in data.get("listen", {}).items()},
         request_timeout_ms=int(data.get("request_timeout_ms", usual.request_timeout_ms)),
         hung_after_ms=int(data.get("hung_after_ms", usual.hung_after_ms)),
+        once_per_client=bool(data.get("once_per_client", usual.once_per_client)),
         drain_s=float(data.get("drain_s", usual.drain_s)),
         stop_s=float(data.get("stop_s", usual.stop_s)),
         min_ready_s=float(data.get("min_ready_s", usual.min_ready_s)),

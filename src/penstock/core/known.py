@@ -1,0 +1,53 @@
+"""What is known of an environment before a release begins: it steers the bets, and says how far errors come in clusters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from penstock.core.dispersion import dispersion_of, errors_of, slow_of
+from penstock.core.history import History, summary
+from penstock.core.latency import merged, quantile
+from penstock.core.reading import Reading
+
+_ENOUGH = 1000  # so many requests of stable's, and its error rate steers the first bets
+
+
+@dataclass(frozen=True)
+class Known:
+    """`history`: traffic and stable's answers; None: nothing was read. `errors`: the over-dispersion of stable's errors; None:
+    too little history to tell. `slow`: that of requests beyond each quantile, `quantiles_us` the quantiles (0.99) themselves.
+    """
+
+    history: History | None = None
+    errors: float | None = None
+    slow: dict[float, float] = field(default_factory=dict)
+    quantiles_us: dict[float, float] = field(default_factory=dict)
+
+    @property
+    def error_rate(self) -> float | None:
+        """Stable's error rate, if enough of its requests are known: of none in many, not quite 0."""
+        if self.history is None or self.history.requests < _ENOUGH:
+            return None
+        return (self.history.errors + 0.5) / (self.history.requests + 500)
+
+
+NOTHING_KNOWN = Known()
+
+
+def known_of(past: Sequence[Reading], timed: Sequence[Reading], stable: str | None, shares: Sequence[float]) -> Known:
+    """What readings tell: `past` a day of counts, `timed` some hours with histograms (it may be the same), `shares` the
+    quantiles that will be judged.
+    """
+    if stable is None:
+        return NOTHING_KNOWN
+    mine = [one for one in timed if one.revision == stable and one.final and one.era and not one.synthetic]
+    times = merged(one.latency for one in mine)
+    found = {share: edge for share in shares if (edge := quantile(times, share)) is not None}
+    slow = {share: one for share in found if (one := dispersion_of(slow_of(timed, stable, share))) is not None}
+    return Known(summary(past, stable), _rounded(dispersion_of(errors_of(past, stable))),
+                 {share: round(one, 2) for share, one in slow.items()}, found)  # fmt: skip
+
+
+def _rounded(found: float | None) -> float | None:
+    return None if found is None else round(found, 2)

@@ -1,0 +1,1 @@
+"""Readings that somebody else counts: a Prometheus, a JSON endpoint, a file."""

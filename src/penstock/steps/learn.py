@@ -1,0 +1,47 @@
+"""What is known before a release begins is read once, kept with the release, and then never looked up again."""
+
+from __future__ import annotations
+
+from penstock.core import data
+from penstock.core.known import NOTHING_KNOWN, Known, known_of
+from penstock.core.policies import bake_policies, rollout_policy
+from penstock.core.policy import Policy
+from penstock.errors import PenstockError, StateError
+from penstock.records import releases
+from penstock.steps.world import World
+
+DAY_S = 86_400.0
+TIMED_S = 2 * 3600.0  # of histograms: a day of them takes seconds to read
+
+
+def learn(world: World, stable: str | None) -> Known:
+    """What the past says of stable. A source that cannot be read now says nothing, and holds nobody up."""
+    latency = world.environment.verdict.latency
+    shares = tuple(latency.asked()) if latency else ()
+    try:
+        past = world.metrics.past(DAY_S, latency=False)
+        timed = world.metrics.past(TIMED_S, latency=True) if shares else []
+    except StateError:
+        raise
+    except PenstockError as error:
+        world.tell("past:errored", "note", f"the past of this environment cannot be read: {error.what}")
+        past, timed = [], []
+    known = known_of(past, timed, stable, shares)
+    releases.add_facts(world.store, world.release, known=data.dump(known))
+    return known
+
+
+def known(world: World) -> Known:
+    """What was known when the plan was drawn."""
+    found = world.row()["facts"].get("known")
+    return data.load(Known, found) if found else NOTHING_KNOWN
+
+
+def policy_of(world: World) -> Policy:
+    """By what this release's rollout is judged."""
+    return rollout_policy(world.environment, known(world), world.metrics.edges)
+
+
+def policies_of(world: World) -> tuple[Policy, ...]:
+    """By what each period of its bake is judged."""
+    return bake_policies(world.environment, known(world), world.metrics.edges)

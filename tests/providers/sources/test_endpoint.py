@@ -1,0 +1,108 @@
+"""An endpoint that a team serves: what it is asked, and what it may forget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from penstock.core.reading import Level, Reading
+from penstock.errors import PenstockError
+from penstock.manifest.metrics import MetricsSource
+from penstock.providers.sources.endpoint import JsonMetrics
+from penstock.providers.sources.given import Given
+from tests.providers.sources import rig
+
+
+class Endpoint:
+    """Answers what its ledger knows, remembers what it was asked, and may have forgotten all before a moment."""
+
+    def __init__(self) -> None:
+        self.ledger = rig.Ledger()
+        self.asked: list[str] = []
+        self.tokens: list[str | None] = []
+        self.forgotten = 0.0
+        self.levels: list[dict[str, object]] = []
+
+    def answer(self, path: str, headers: dict[str, str]) -> rig.Answer:
+        since = parse_qs(urlsplit(path).query).get("since", [""])[0]
+        self.asked.append(since)
+        self.tokens.append(headers.get("Authorization"))
+        told = self.ledger.since(max(float(since), self.forgotten) if since else None)
+        return 200, {}, json.dumps({**told, "levels": self.levels}).encode()
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    """Nothing is known yet."""
+    return Endpoint()
+
+
+@pytest.fixture
+def metrics(endpoint: Endpoint) -> Iterator[JsonMetrics]:
+    """The source, with a token, of one split and another."""
+    with rig.served(endpoint.answer) as url:
+        written = {"is": "json", "url": f"{url}/readings", "bearer": "$TOKEN", "step": 1, "lag": 2}
+        splits = [(0.0, 1), (endpoint.ledger.now + 4.5, 2)]
+        given = Given(lambda: splits, secrets={"TOKEN": "s3cr3t-word"})
+        yield JsonMetrics(MetricsSource.model_validate(written), given)
+
+
+def test_it_is_asked_from_the_position_on_with_its_token(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """`since` is the moment up to which all was read."""
+    endpoint.ledger.serve({"old": (3, 1)})
+    since = metrics.position()
+    endpoint.ledger.serve({"old": (4, 0)})
+    assert [4] == [one.requests for one in metrics.readings(since)]
+    assert f"{int(since) / 1000:.3f}" == endpoint.asked[-1]
+    assert {"Bearer s3cr3t-word"} == set(endpoint.tokens)
+
+
+def test_a_reading_is_read_whole(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """Every key of it, and the era that its step was of."""
+    at = endpoint.ledger.now
+    endpoint.ledger.serve({})
+    more = {"late": 1, "duration_us": 900, "events": {"orders": 2}, "synthetic": True, "unit": "web"}
+    told = {"at": at, "revision": "new", "requests": 3, "errors": 1, "latency_us": [[5000, 2], [9000, 0], ["inf", 1]]}
+    endpoint.ledger.readings.append({**told, **more})
+    position = str(round(at * 1000) + 1000)
+    expected = Reading(
+        "web", "new", at, at + 1, 3, 1, 1, 1, 900, position=position, latency=((5000.0, 2), (float("inf"), 1)),
+        events=(("orders", 2),), synthetic=True,
+    )  # fmt: skip
+    assert [expected] == metrics.readings("")
+
+
+def test_steps_around_a_shift_are_of_no_era(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """A second before and after it, for clocks that differ."""
+    for _ in range(9):
+        endpoint.ledger.serve({"old": (1, 0)})
+    assert [1, 1, 1, 0, 0, 0, 2, 2, 2] == [one.era for one in metrics.readings("")]
+
+
+def test_what_it_has_forgotten_is_a_hole(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """Whoever restarts and says so is believed: the stretch between is nobody's, and is told of."""
+    endpoint.ledger.serve({"old": (3, 1)})
+    since = metrics.position()
+    endpoint.ledger.serve({"old": (50, 0)})
+    endpoint.forgotten = endpoint.ledger.now
+    endpoint.ledger.serve({"old": (4, 0)})
+    found = metrics.readings(since)
+    assert [("", 0), ("old", 4)] == [(one.revision, one.requests) for one in found]
+    assert 1.5 < found[0].end - found[0].start
+
+
+def test_an_endpoint_that_closes_nothing_is_stale(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """Half a minute beyond its lag, silence is an error."""
+    endpoint.ledger.now -= 100
+    endpoint.ledger.began -= 100
+    with pytest.raises(PenstockError, match="nothing was closed for"):
+        metrics.readings(metrics.position())
+
+
+def test_gauges_come_with_the_newest_answer(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """A level may be of an instance, or of the whole revision."""
+    endpoint.levels = [{"name": "queue", "revision": "new", "at": 5.0, "value": 7}]
+    assert [Level("queue", "new", 5.0, 7.0)] == metrics.levels()
