@@ -7,7 +7,7 @@ import sys
 from itertools import takewhile
 
 NAMES = ("steps", "resume", "cli", "fold", "switch", "idle", "peers", "records", "contain", "checks", "planted")
-VERDICT = ("verdict-truth", "verdict-speed", "verdict-peers", "verdict-promotion", "verdict-cost")
+VERDICT = ("verdict-truth", "verdict-latency", "verdict-speed", "verdict-peers", "verdict-promotion", "verdict-cost")
 
 if __name__ == "__main__":
     names = list(takewhile(lambda word: not word.startswith("-"), sys.argv[1:]))

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.core.eprocess import Prior
-from penstock.core.prediction import information, wald_s
 from penstock.core.policy import Policy
+from penstock.core.prediction import information, wald_s
 from penstock.core.verdict import GATE
 from penstock.simulation.lanes import Counts, Lanes
 from penstock.simulation.world import Sky, Weather, arm_of
@@ -92,7 +92,9 @@ class Trial:
     its end beyond what stable's rate would have made of its requests.
     """
 
-    def __init__(self, policy: Policy, lanes: int, dispersion: Floats | None = None, past: Floats | None = None) -> None:
+    def __init__(
+        self, policy: Policy, lanes: int, dispersion: Floats | None = None, past: Floats | None = None
+    ) -> None:
         self.lanes = Lanes(policy, lanes, dispersion, past)
         self.at_s, self.accepted_s, self.excess = np.full(lanes, inf), np.full(lanes, inf), np.zeros(lanes)
         self.is_over = np.zeros(lanes, bool)
@@ -204,7 +206,9 @@ class Asked:
 
 def asked(argv: Sequence[str], releases: int, what: str) -> Asked:
     """The options of a table; `what` says what of there are so many releases."""
-    options = argparse.ArgumentParser(prog="python -m bench NAME", description=f"Releases {what}; by default {releases}.")
+    options = argparse.ArgumentParser(
+        prog="python -m bench NAME", description=f"Releases {what}; by default {releases}."
+    )
     options.add_argument("--releases", type=int, default=releases, help=f"how many {what}")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--keep", type=Path, help="a folder: results as JSON lines; a run that was stopped goes on")
@@ -240,8 +244,8 @@ def remembered(asked: Asked, key: dict[str, Any], made: Callable[[], Any]) -> An
                 return entry["result"]
     began, result = time.monotonic(), made()
     part = "all" if asked.part is None else f"{asked.part[0] + 1}-of-{asked.part[1]}"
-    with (asked.kept / f"{key['table']}-{part}.jsonl").open("a") as file:
-        file.write(json.dumps({"key": key, "result": result, "seconds": round(time.monotonic() - began, 1)}) + "\n")
+    with (asked.kept / f"{key['table']}-{part}.jsonl").open("a") as kept:
+        kept.write(json.dumps({"key": key, "result": result, "seconds": round(time.monotonic() - began, 1)}) + "\n")
     return result
 
 

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bench import paper
-from penstock.core.evidence_windows import Eras, Window, windows
+from penstock.core.evidence_windows import Eras, Watched, Window, windows
 from penstock.core.latency import EDGES, Latency
 from penstock.core.policy import LatencyRule, Policy
 from penstock.core.reading import Reading
-from penstock.core.verdict import Counts, fold, judge, start, step
+from penstock.core.verdict import Counts, State, fold, judge, start, step
 
 LOOKS, ROUNDS, SEED, DAY_S = 2000, 7, 1, 86_400
 RPS, WEIGHT, BASE = 1000.0, 0.05, 0.001
@@ -33,7 +33,9 @@ POLICIES = {
 def main(argv: Sequence[str] = ()) -> None:
     """Both tables."""
     paper.asked(argv, LOOKS, "a round: fixed")
-    print(f"`python -m bench verdict-cost`, seed {SEED}, {RPS:g} requests/s, {WEIGHT:.0%}, {ROUNDS} rounds of {LOOKS:,} looks\n")
+    print(
+        f"`python -m bench verdict-cost`, seed {SEED}, {RPS:g} requests/s, {WEIGHT:.0%}, {ROUNDS} rounds of {LOOKS:,} looks\n"
+    )
     _looks()
     print()
     _day()
@@ -60,13 +62,13 @@ def _day() -> None:
     """A day of two arms, from the readings to the verdict."""
     rows, policy = list(_readings()), Policy()
     eras = Eras({1: 0.0})
-    found = {}
+    found: list[Watched] = []
 
     def all_of_it() -> None:
-        found["windows"] = windows(rows, "r2", "r1", eras)
+        found[:] = [windows(rows, "r2", "r1", eras)]
 
     def judged() -> None:
-        found["state"] = fold(policy, start(policy), found["windows"])  # type: ignore[assignment, arg-type]
+        fold(policy, start(policy), found[0])
 
     times = taking_turns({"made into windows": all_of_it, "judged": judged}, 3)
     whole = sum(times.values())
@@ -87,7 +89,7 @@ def taking_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return {name: statistics.median(some) for name, some in times.items()}
 
 
-def folded(policy: Policy, rows: Sequence[Window]) -> object:
+def folded(policy: Policy, rows: Sequence[Window]) -> State:
     """The state after every window, none of which convicts: same against same."""
     state = start(policy)
     for one in rows:

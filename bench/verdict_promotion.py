@@ -28,7 +28,9 @@ GOOD = (
 PROMISED = {GOOD[0]: 180.0}
 
 
-def accepted_s(policy: Policy, cells: Sequence[Cell], runs: int, seed: Sequence[int], bad: Floats | None = None) -> Floats:
+def accepted_s(
+    policy: Policy, cells: Sequence[Cell], runs: int, seed: Sequence[int], bad: Floats | None = None
+) -> Floats:
     """When each release was accepted (infinite: never), shaped (runs, cells); `bad` is the candidate's error rate by cell."""
     lanes = list(cells) * runs
     wrong = None if bad is None else np.tile(bad, runs)
@@ -39,7 +41,9 @@ def accepted_s(policy: Policy, cells: Sequence[Cell], runs: int, seed: Sequence[
 
 def at_the_edge(asked: Asked) -> None:
     """False promotions over all cells."""
-    print(f"\nthe candidate at the edge of `promote_when`, in all {len(CELLS)} cells, {asked.releases:,} releases a cell\n")
+    print(
+        f"\nthe candidate at the edge of `promote_when`, in all {len(CELLS)} cells, {asked.releases:,} releases a cell\n"
+    )
     paper.heading("policy", "releases", "promoted", "share", "99 % upper bound", "worst cell", "promise of 5 %")
     edge, runs = np.array([PRODUCT.accepted.edge(cell.base) for cell in CELLS]), asked.releases
     for number, (name, policy) in enumerate(POLICIES.items()):

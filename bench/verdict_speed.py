@@ -11,13 +11,14 @@ multiple of c(rho)*ln(1/alpha), the least for any test at the smallest weight, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, sqrt
 
 import numpy as np
 
 from bench import paper
 from bench.paper import CELLS, MARGINS, Asked, Cell, Floats, Traffic, Trial
+from penstock.core.eprocess import Starts
 from penstock.core.policy import Policy
 from penstock.core.prediction import predict
 
@@ -26,7 +27,11 @@ LATE_RATIOS = (2.0, 5.0, 10.0)
 LATE_LIMIT = 2.5
 LATE_S = (617, 3607)  # off any grid of minutes
 LEAST_LOOKS, LONGEST_S, LONGEST_LATE_S = 20, 3600.0, 600.0
-PATIENCE = 12  # so many bounds are waited for; what is not found by then is counted, and its mean is one of what was found
+FIRSTS = (0.3, 0.5, 0.7, 0.9, 0.97)
+SOME = (Cell(1000, 0.05, 0.001), Cell(1000, 0.01, 0.001), Cell(100, 0.05, 0.01), Cell(100, 0.25, 0.001))
+PATIENCE = (
+    12  # so many bounds are waited for; what is not found by then is counted, and its mean is one of what was found
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,9 @@ def least_harm(ratio: float, alpha: float) -> float:
     return (ratio - 1) / (ratio * log(ratio) - ratio + 1) * log(1 / alpha)
 
 
-def asked_of(policy: Policy, ratio: float, longest_s: float, cells: Sequence[Cell] = CELLS) -> Iterator[tuple[Cell, float]]:
+def asked_of(
+    policy: Policy, ratio: float, longest_s: float, cells: Sequence[Cell] = CELLS
+) -> Iterator[tuple[Cell, float]]:
     """The cells that a fault of this size is measured in, and the candidate's error rate there."""
     for cell in cells:
         bad = ratio * policy.margin.edge(cell.base)
@@ -133,7 +140,9 @@ def _law(found: Sequence[Delays], alpha: float) -> str:
     for weight in sorted({one.cell.weight for one in found}):
         mine = [one for one in found if one.cell.weight == weight]
         least = least_harm(mine[0].ratio, alpha)
-        ours, wald = (np.mean(some) / least for some in zip(*((one.excess.mean(), one.least_excess) for one in mine), strict=True))
+        ours, wald = (
+            np.mean(some) / least for some in zip(*((one.excess.mean(), one.least_excess) for one in mine), strict=True)
+        )
         said.append(f"{weight:.0%}: {ours:.2f} ({wald:.2f})")
     return ", ".join(said)
 
@@ -163,7 +172,9 @@ def late(asked: Asked, margin: str) -> None:
     """A change at an unknown time."""
     policy, runs = MARGINS[margin], max(20, asked.releases // 10)
     print(f"\n{margin}, a change at an unknown time; {runs:,} releases a cell\n")
-    paper.heading("times the edge", "begins", "cells", "mean/Wald", "worst cell (its bound)", "earlier", "at most", "kept")
+    paper.heading(
+        "times the edge", "begins", "cells", "mean/Wald", "worst cell (its bound)", "earlier", "at most", "kept"
+    )
     for begins_s in LATE_S:
         for number, ratio in enumerate(LATE_RATIOS):
             seed = [asked.seed, begins_s, number]
@@ -179,7 +190,9 @@ def late(asked: Asked, margin: str) -> None:
 def inside(asked: Asked) -> None:
     """Faults as multiples of stable's errors, that the default margin allows: shown as what they are."""
     policy = MARGINS["default margin"]
-    print("\ndefault margin: twice, five and ten times *stable's* errors, by stable's error rate (100 requests/s, 5 %)\n")
+    print(
+        "\ndefault margin: twice, five and ten times *stable's* errors, by stable's error rate (100 requests/s, 5 %)\n"
+    )
     paper.heading("stable's errors", "the margin's edge", "2×", "5×", "10×")
     for base in (1e-4, 1e-3, 1e-2):
         cell = Cell(100.0, 0.05, base)
@@ -190,7 +203,33 @@ def inside(asked: Asked) -> None:
 
 def _said(policy: Policy, cell: Cell, bad: float) -> str:
     bound = paper.bound_s(policy, cell, bad)
-    return "not a fault by this policy" if bound == inf else f"{bad / policy.margin.edge(cell.base):.2g}× the edge, {bound:,.0f} s"
+    return (
+        "not a fault by this policy"
+        if bound == inf
+        else f"{bad / policy.margin.edge(cell.base):.2g}× the edge, {bound:,.0f} s"
+    )
+
+
+def trade_off(asked: Asked) -> None:
+    """What betting at once gains from the start, and costs a change that comes later: why the default is what it is."""
+    runs = max(20, asked.releases // 2)
+    print(
+        f"\nmargin 0, mean delay/Wald by the share that is bet at once; {runs:,} releases a cell in {', '.join(map(str, SOME))}\n"
+    )
+    paper.heading(
+        "bet at once",
+        *(f"{r:g}×, from the start" for r in LATE_RATIOS),
+        *(f"{r:g}×, after {LATE_S[1]} s" for r in LATE_RATIOS),
+    )
+    for first in FIRSTS:
+        policy = replace(MARGINS["margin 0"], starts=Starts(first))
+        said = []
+        for begins_s in (0, LATE_S[1]):
+            for number, ratio in enumerate(LATE_RATIOS):
+                found = delays(policy, ratio, runs, [asked.seed, 77, begins_s, number], begins_s=begins_s, cells=SOME)
+                said.append(f"{np.mean([one.times for one in found]):.2f}")
+        default = " (default)" if first == Starts().first else ""
+        paper.row(f"{first:.0%}{default}", *said)
 
 
 def main(argv: Sequence[str] = ()) -> None:
@@ -202,6 +241,7 @@ def main(argv: Sequence[str] = ()) -> None:
     from_the_start(asked, "default margin", known=False)
     for margin in MARGINS:
         late(asked, margin)
+    trade_off(asked)
     inside(asked)
 
 

@@ -26,12 +26,15 @@ Hits = dict[str, list[int]]
 DAY_S, DAYS = 86_400, 4
 
 
+STILL = Weather()
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A weather, and why a promise may not hold in it. `edge`: the candidate fails as often as the default margin allows."""
 
     name: str
-    weather: Weather = Weather()
+    weather: Weather = STILL
     ramp: bool = False
     edge: bool = False
     why: str = ""
@@ -91,9 +94,7 @@ def shard(scenario: Scenario, per_cell: int, seed: Sequence[int], span_s: int = 
     traffic, spread = scenario.traffic(cells), learned(scenario, cells, seed)
     trials = {name: Trial(MARGINS[name], len(cells), spread, traffic.base) for name in scenario.margins}
     paper.play(traffic, list(trials.values()), seed, span_s)
-    return {
-        name: np.isfinite(trial.at_s).reshape(per_cell, -1).sum(axis=0).tolist() for name, trial in trials.items()
-    }
+    return {name: np.isfinite(trial.at_s).reshape(per_cell, -1).sum(axis=0).tolist() for name, trial in trials.items()}
 
 
 def measured(scenario: Scenario, asked: Asked) -> tuple[int, Hits]:
@@ -119,7 +120,7 @@ def line(scenario: Scenario, margin: str, per_cell: int, hits: list[int]) -> Non
     at = int(np.argmax(hits))
     worst = min(1.0, len(hits) * paper.no_less(hits[at], per_cell, alpha))
     said = paper.promise(total, runs, worst, alpha)
-    why = f": {scenario.why}" if scenario.why and said != "kept" else ""
+    why = f": {scenario.why}" if scenario.why and "not" in said else ""
     cell = f"{scenario.cells[at]}: {hits[at]} of {per_cell} (p = {worst:.2g})" if total else "–"
     bound = paper.percent(paper.upper_bound(total, runs))
     paper.row(scenario.name, margin, f"{runs:,}", total, paper.percent(total / runs), bound, cell, said + why)
@@ -129,7 +130,9 @@ def main(argv: Sequence[str] = ()) -> None:
     """Every scenario."""
     asked = paper.asked(argv, 1080, "of each scenario")
     if asked.part is None:
-        print(f"{paper.command('verdict-truth', asked)}; a cell is requests/s, the candidate's weight, stable's errors\n")
+        print(
+            f"{paper.command('verdict-truth', asked)}; a cell is requests/s, the candidate's weight, stable's errors\n"
+        )
         paper.heading(
             "same against same, three hours", "margin", "releases", "rolled back", "share", "99 % upper bound",
             "worst cell", "promise of 1 %",

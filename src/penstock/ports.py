@@ -75,12 +75,11 @@ class Target(Protocol):
 class Metrics(Protocol):
     """Readings of the arms, in order. A source of cumulative counters is turned into readings inside its adapter.
 
-    `lag_s`: how late it is. `step_s`: how long one reading is. `edges`: the upper edges of its latency buckets in microseconds; empty: our own.
+    `lag_s`: how late it is. `step_s`: how long one reading is.
     """
 
     lag_s: float
     step_s: float
-    edges: tuple[float, ...]
 
     def position(self) -> str:
         """Where the source stands now: what is read from here on is new."""

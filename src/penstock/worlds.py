@@ -47,7 +47,6 @@ class NoMetrics:
 
     lag_s = 0.0
     step_s = 1.0
-    edges: tuple[float, ...] = ()
 
     def position(self) -> str:
         """Nowhere."""

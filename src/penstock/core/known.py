@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from penstock.core.dispersion import dispersion_of, errors_of, slow_of
 from penstock.core.history import History, summary
-from penstock.core.latency import merged, quantile
+from penstock.core.latency import EDGES, merged, quantile
 from penstock.core.reading import Reading
 
+_OWN = frozenset(EDGES)
 _ENOUGH = 1000  # so many requests of stable's, and its error rate steers the first bets
 
 
@@ -17,12 +18,14 @@ _ENOUGH = 1000  # so many requests of stable's, and its error rate steers the fi
 class Known:
     """`history`: traffic and stable's answers; None: nothing was read. `errors`: the over-dispersion of stable's errors; None:
     too little history to tell. `slow`: that of requests beyond each quantile, `quantiles_us` the quantiles (0.99) themselves.
+    `edges` are those of the source's buckets, where they are not our own.
     """
 
     history: History | None = None
     errors: float | None = None
     slow: dict[float, float] = field(default_factory=dict)
     quantiles_us: dict[float, float] = field(default_factory=dict)
+    edges: tuple[float, ...] = ()
 
     @property
     def error_rate(self) -> float | None:
@@ -45,8 +48,11 @@ def known_of(past: Sequence[Reading], timed: Sequence[Reading], stable: str | No
     times = merged(one.latency for one in mine)
     found = {share: edge for share in shares if (edge := quantile(times, share)) is not None}
     slow = {share: one for share in found if (one := dispersion_of(slow_of(timed, stable, share))) is not None}
-    return Known(summary(past, stable), _rounded(dispersion_of(errors_of(past, stable))),
-                 {share: round(one, 2) for share, one in slow.items()}, found)  # fmt: skip
+    edges = {edge for one in timed for edge, _ in one.latency}
+    return Known(
+        summary(past, stable), _rounded(dispersion_of(errors_of(past, stable))),
+        {share: round(one, 2) for share, one in slow.items()}, found, () if edges <= _OWN else tuple(sorted(edges)),
+    )  # fmt: skip
 
 
 def _rounded(found: float | None) -> float | None:

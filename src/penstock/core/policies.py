@@ -14,7 +14,7 @@ BAKE_SHARE = 0.2
 _US = 1e6
 
 
-def rollout_policy(environment: Environment, known: Known = NOTHING_KNOWN, edges: tuple[float, ...] = ()) -> Policy:
+def rollout_policy(environment: Environment, known: Known = NOTHING_KNOWN) -> Policy:
     """By what the rollout is judged; the horizon covers its whole watched time."""
     asked = environment.verdict
     share = 1 - BAKE_SHARE if environment.bake else 1.0
@@ -24,14 +24,12 @@ def rollout_policy(environment: Environment, known: Known = NOTHING_KNOWN, edges
         asked.errors.against_stable.ratio, asked.errors.against_stable.points,
         asked.errors.promote_at.ratio, asked.errors.promote_at.points,
         starts=Starts(horizon_s=max(600.0, watched_s)), dispersion=known.errors or 1.0,
-        latency=_latency(asked.latency, known), past=known.error_rate, edges=edges,
+        latency=_latency(environment, asked.latency, known), past=known.error_rate, edges=known.edges,
         rates=tuple(RateRule(name, one.at_least_of_stable or 1.0, one.accepted) for name, one in asked.rates.items()),
     )  # fmt: skip
 
 
-def bake_policies(
-    environment: Environment, known: Known = NOTHING_KNOWN, edges: tuple[float, ...] = ()
-) -> tuple[Policy, ...]:
+def bake_policies(environment: Environment, known: Known = NOTHING_KNOWN) -> tuple[Policy, ...]:
     """A policy for each period: there is nothing to compare with any more, so only its absolute limits judge."""
     asked = environment.verdict
     share = BAKE_SHARE / max(1, len(environment.bake))
@@ -40,14 +38,15 @@ def bake_policies(
             asked.false_rollbacks * share, asked.false_promotions,
             period.errors.at_most if period.errors else asked.errors.share, compared=False,
             starts=Starts(horizon_s=max(600.0, period.for_s)), dispersion=known.errors or 1.0,
-            latency=_latency(period.latency or asked.latency, known), edges=edges,
+            latency=_latency(environment, period.latency or asked.latency, known), edges=known.edges,
         )
         for period in environment.bake
     )  # fmt: skip
 
 
-def _latency(asked: LatencyRules | None, known: Known) -> tuple[LatencyRule, ...]:
-    rules = asked.asked() if asked else {}
+def _latency(environment: Environment, asked: LatencyRules | None, known: Known) -> tuple[LatencyRule, ...]:
+    """Of a foreign source whose buckets nobody has seen yet, nothing can be said."""
+    rules = {} if asked is None or (environment.verdict.metrics and not known.edges) else asked.asked()
     return tuple(
         LatencyRule(
             share, None if one.at_most_s is None else one.at_most_s * _US,

@@ -27,6 +27,8 @@ def learn(world: World, stable: str | None) -> Known:
         world.tell("past:errored", "note", f"the past of this environment cannot be read: {error.what}")
         past, timed = [], []
     known = known_of(past, timed, stable, shares)
+    if shares and world.environment.verdict.metrics and not known.edges:
+        world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")
     releases.add_facts(world.store, world.release, known=data.dump(known))
     return known
 
@@ -39,9 +41,9 @@ def known(world: World) -> Known:
 
 def policy_of(world: World) -> Policy:
     """By what this release's rollout is judged."""
-    return rollout_policy(world.environment, known(world), world.metrics.edges)
+    return rollout_policy(world.environment, known(world))
 
 
 def policies_of(world: World) -> tuple[Policy, ...]:
     """By what each period of its bake is judged."""
-    return bake_policies(world.environment, known(world), world.metrics.edges)
+    return bake_policies(world.environment, known(world))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from penstock.core import splits
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Plan
 from penstock.core.target import Desired, Observed, Progress
@@ -22,14 +24,23 @@ def shift(world: World, plan: Plan, rung: int) -> bool:
     world.record(f"shift:{rung}", "shift", rung=step.name, weight_permille=step.weight_permille)
     world.tell(f"shift:{rung}", "stage", step.name, rung=rung, weight_permille=step.weight_permille)
     desired = plan.desire(rung, world.fence, None)
+    _note_split(world, splits.changing)
     progress = _drive(world, plan, desired)
     if progress.state == "failed" or (progress.state == "working" and _is_late(world, plan, rung)):
         raise Over(Ending("rolled_back", _cause(world, plan), progress.reason))
     if progress.state == "working":
         return False
+    _note_split(world, splits.in_force)
     releases.add_facts(world.store, world.release, rung=rung, weight_permille=step.weight_permille)
     world.tell(f"shifted:{rung}", "done", f"{step.name}: in force", rung=rung, weight_permille=step.weight_permille)
     return True
+
+
+def _note_split(world: World, noted: Callable[[splits.Splits, float], list[tuple[float, int]]]) -> None:
+    """Which split was in force when, for a source of readings that is not the target's own."""
+    if world.environment.verdict.metrics is not None:
+        known = [(float(at), int(era)) for at, era in world.row()["facts"].get("splits", ())]
+        releases.add_facts(world.store, world.release, splits=noted(known, world.clock.now()))
 
 
 def finish(world: World, plan: Plan, keep: bool) -> bool:

@@ -94,7 +94,12 @@ def look_until(
         world.beat()
         before, seen = seen.closed, _fold(world, plan, policies, seen)
         now = world.clock.monotonic()
-        seen = _timed(seen, max(0.0, now - last), moved=seen.closed != before or not seen.closed)
+        seen = _timed(
+            seen,
+            max(0.0, now - last),
+            hole_s=max(HOLE_S, 2.5 * world.metrics.step_s),
+            moved=seen.closed != before or not seen.closed,
+        )
         last = now
         move, standing = decide(seen)
         seen = replace(seen, move=move)
@@ -149,20 +154,21 @@ def _means(readings: list[Reading], candidate: str) -> dict[str, float]:
     sums: dict[str, list[int]] = {}
     for reading in readings:
         one = sums.setdefault("candidate" if reading.revision == candidate else "stable", [0, 0])
-        one[0] += reading.requests
-        one[1] += reading.duration_us
+        if reading.duration_us:  # not every source has it
+            one[0] += reading.requests
+            one[1] += reading.duration_us
     return {arm: round(duration / requests / 1000, 3) for arm, (requests, duration) in sums.items() if requests}
 
 
-def _timed(seen: Watched, passed: float, *, moved: bool) -> Watched:
+def _timed(seen: Watched, passed: float, *, hole_s: float, moved: bool) -> Watched:
     """Time is watched once the source has closed its seconds; a hole is waited only, also when it is filled later."""
     seen = replace(seen, waited_s=seen.waited_s + passed)
     if seen.source:
         return seen
     open_s = seen.open_s + passed
     if moved:
-        return replace(seen, watched_s=seen.watched_s + (open_s if open_s <= HOLE_S else 0.0), open_s=0.0)
-    return replace(seen, open_s=open_s, source=f"no second was closed for {open_s:.0f} s" if open_s > HOLE_S else "")
+        return replace(seen, watched_s=seen.watched_s + (open_s if open_s <= hole_s else 0.0), open_s=0.0)
+    return replace(seen, open_s=open_s, source=f"no second was closed for {open_s:.0f} s" if open_s > hole_s else "")
 
 
 def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move, dict[str, Any]]:

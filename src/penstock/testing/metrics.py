@@ -37,7 +37,6 @@ class FakeMetrics:
     ) -> None:
         self.lag_s = lag_s
         self.step_s = 1.0
-        self.edges: tuple[float, ...] = ()
         self.gauges: list[Level] = []
         self.down = ""
         self.is_stale = False

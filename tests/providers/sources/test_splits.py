@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.providers.sources.splits import CLOCKS_S, era_of
+from penstock.core.splits import CLOCKS_S, era_of
 
 APART = round(CLOCKS_S * 10)
 GAPS = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3)), min_size=1, max_size=5)

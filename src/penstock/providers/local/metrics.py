@@ -21,7 +21,6 @@ class LocalMetrics:
 
     lag_s = 2.0
     step_s = 1.0
-    edges: tuple[float, ...] = ()  # our own
 
     def __init__(self, folder: Path) -> None:
         self._path = Folder.of(folder).readings

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
-from penstock.providers.sources.splits import Splits, era_of
+from penstock.core.splits import Splits, era_of
 
 AHEAD_S = 5.0  # a clock may be so much before ours
 _MANY = 1 << 53

@@ -11,6 +11,7 @@ from penstock.providers.sources import answer
 from penstock.providers.sources.answer import Told
 from penstock.providers.sources.asking import Asking, position_ms
 from penstock.providers.sources.given import Given
+from penstock.providers.sources.past import ago_ms, past_of
 
 STALE_S = 30.0  # a source that closes nothing for so long, beyond its lag, is not counting
 
@@ -50,6 +51,10 @@ class JsonMetrics:
                 return []
             position = str(round(found.end * 1000))
             return answer.readings(found, since_s, self.step_s, self._splits(), position)
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """The readings of the last so many seconds, six hours at most."""
+        return past_of(self.readings, str(ago_ms(span_s)), latency=latency)
 
     def levels(self) -> list[Level]:
         """The gauges that come with the newest answer."""

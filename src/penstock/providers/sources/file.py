@@ -18,6 +18,7 @@ from penstock.providers.sources.answer import Told
 from penstock.providers.sources.asking import position_ms, refusing
 from penstock.providers.sources.endpoint import refuse_stale
 from penstock.providers.sources.given import Given
+from penstock.providers.sources.past import ago_ms, past_of
 
 LINE_BYTES = 1 << 20
 AT_ONCE = 2000  # lines with readings that one call hands on
@@ -55,6 +56,10 @@ class FileMetrics:
         """Every reading after a position; raises PenstockError `readings` when they cannot be had."""
         with refusing(self._path), self._open() as file:
             return self._after(file, since)
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """The readings of the last so many seconds, six hours at most."""
+        return past_of(self.readings, f"{ago_ms(span_s)}-0", latency=latency)
 
     def levels(self) -> list[Level]:
         """The gauges of the last whole line."""

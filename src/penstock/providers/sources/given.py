@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from penstock.providers.sources.splits import Asked
+from penstock.core.splits import Asked
 
 
 @dataclass(frozen=True)

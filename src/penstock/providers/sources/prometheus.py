@@ -9,12 +9,13 @@ from statistics import median
 from penstock.checks import endpoint
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
+from penstock.core.splits import era_of
 from penstock.manifest.metrics import MetricsSource, labels_in, metric_of
 from penstock.providers.sources import counters, samples
 from penstock.providers.sources.asking import Asking, position_ms
 from penstock.providers.sources.counters import LONGEST, Grown, Series
 from penstock.providers.sources.given import Given
-from penstock.providers.sources.splits import era_of
+from penstock.providers.sources.past import ago_ms, past_of
 
 MEMORY, MEMORY_S = 8, 60.0  # steps, and at least so many seconds, that a process may be unseen and still be known
 AT_ONCE = 8  # steps that are asked for in one query
@@ -72,6 +73,10 @@ class PrometheusMetrics:
     def _nothing(self, since_ms: int, until_ms: int) -> Reading:
         """A long way without a sample, as a hole of nobody's: so that the next call begins behind it."""
         return Reading(self._given.unit, "", since_ms / 1000, until_ms / 1000, 0, 0, position=str(until_ms))
+
+    def past(self, span_s: float, *, latency: bool) -> list[Reading]:
+        """The readings of the last so many seconds, six hours at most."""
+        return past_of(self.readings, str(ago_ms(span_s)), latency=latency)
 
     def levels(self) -> list[Level]:
         """Every gauge as it stands now, for each arm, and each process where the query keeps its label."""

@@ -22,3 +22,15 @@ def era_of(splits: Splits, start: float, end: float, apart_s: float = CLOCKS_S) 
     at = bisect_right(splits, (start - apart_s, 1 << 62))
     changed = at < len(splits) and splits[at][0] <= end + apart_s
     return 0 if changed or not at else splits[at - 1][1]
+
+
+def changing(splits: Splits, now: float) -> list[tuple[float, int]]:
+    """The same, with a split that changes from now on. Twice is once."""
+    return [*splits] if splits and splits[-1][1] == 0 else [*splits, (now, 0)]
+
+
+def in_force(splits: Splits, now: float) -> list[tuple[float, int]]:
+    """The same, with a new split in force from now on. Twice is once."""
+    if splits and splits[-1][1] != 0:
+        return [*splits]
+    return [*splits, (now, 1 + max((era for _, era in splits), default=0))]
