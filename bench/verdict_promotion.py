@@ -29,13 +29,18 @@ PROMISED = {GOOD[0]: 180.0}
 
 
 def accepted_s(
-    policy: Policy, cells: Sequence[Cell], runs: int, seed: Sequence[int], bad: Floats | None = None
+    policy: Policy,
+    cells: Sequence[Cell],
+    runs: int,
+    seed: Sequence[int],
+    bad: Floats | None = None,
+    span_s: int = paper.RELEASE_S,
 ) -> Floats:
     """When each release was accepted (infinite: never), shaped (runs, cells); `bad` is the candidate's error rate by cell."""
     lanes = list(cells) * runs
     wrong = None if bad is None else np.tile(bad, runs)
     trial = Trial(policy, len(lanes), past=np.array([cell.base for cell in lanes]))
-    paper.play(Traffic(lanes, wrong), [trial], seed)
+    paper.play(Traffic(lanes, wrong), [trial], seed, span_s)
     return trial.accepted_s.reshape(runs, -1)
 
 

@@ -8,27 +8,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from penstock.api import Desk, who
+from penstock.core.foresight import ahead_of
 from penstock.core.plan import Facts, Plan, draw
 from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
 from penstock.core.target import Change, Fence, Observed
 from penstock.errors import PenstockError
+from penstock.manifest import Environment
 from penstock.manifest.waivers import Waiver
 from penstock.orders import branch_of, check_branch, check_hotfix
 from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import releases, revisions
-from penstock.worlds import at_boot, environment_before, environment_named, manifest_at, target_of
+from penstock.steps.learn import look_back
+from penstock.worlds import at_boot, environment_before, environment_named, manifest_at, metrics_of, target_of
 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A plan, what the target says that its first step would do, and the waivers by line, whether they hold or not."""
+    """A plan, what the target says that its first step would do, and the waivers by line, whether they hold or not.
+
+    `ahead`: what the rollout will be able to see at the traffic there is.
+    """
 
     plan: Plan
     preview: tuple[str, ...]
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    ahead: tuple[str, ...] = ()
 
 
 def draw_for(desk: Desk, repository: Path, asked: str, name: str, *, again: bool, older: bool,
@@ -72,7 +79,19 @@ def _draw(desk: Desk, repository: Path, asked: str, name: str, folder: Path, *, 
             before=environment_before(forge, stable.commit, name, desk.store) if stable else None,
         ),
     )  # fmt: skip
-    return Foreseen(plan, _preview(target, plan, observed), environment.waivers)
+    ahead = _ahead(desk, manifest.service, environment, values, stable.id) if stable else ()
+    return Foreseen(plan, _preview(target, plan, observed), environment.waivers, ahead)
+
+
+def _ahead(
+    desk: Desk, service: str, environment: Environment, secrets: Mapping[str, str], stable: str
+) -> tuple[str, ...]:
+    """A source that cannot be read says nothing of the future, and that is said."""
+    try:
+        known = look_back(metrics_of(desk.state, service, environment, secrets), environment, stable)
+    except PenstockError as error:
+        return (f"the past cannot be read: {error.what}",)
+    return ahead_of(environment, known).sentences
 
 
 def _preview(target: Target, plan: Plan, observed: Observed) -> tuple[str, ...]:

@@ -98,6 +98,18 @@ class Metrics(Protocol):
         ...
 
 
+class Sender(Protocol):
+    """Sends requests of Penstock's own for as long as somebody says that he watches; may be started again at any time."""
+
+    def start(self) -> None:
+        """Begin, or go on for some seconds more."""
+        ...
+
+    def stop(self) -> bool:
+        """Send no more; whether all that was under way is over."""
+        ...
+
+
 class Check(Protocol):
     """One kind of inspection."""
 

@@ -7,13 +7,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from penstock import registry, workplaces
 from penstock.core import data
 from penstock.core.reading import Level, Reading
 from penstock.core.revision import revision_of
+from penstock.core.splits import Asked
 from penstock.core.target import Artifact, Revision
 from penstock.errors import StateError, UserError
 from penstock.manifest import Environment, Manifest, read
@@ -21,8 +22,10 @@ from penstock.manifest.templates import environment_of
 from penstock.ports import Metrics, Target
 from penstock.providers.artifacts import Store as Artifacts
 from penstock.providers.git import GitForge
+from penstock.providers.sources.given import Given
 from penstock.records import previews, releases, revisions
 from penstock.records.store import Row, Store
+from penstock.sending import Sending
 from penstock.state import State
 from penstock.steps.world import World
 
@@ -133,8 +136,17 @@ def target_of(state: State, service: str, environment: Environment, checkout: Pa
     return made
 
 
-def metrics_of(state: State, service: str, environment: Environment) -> Metrics:
-    """Where the readings of an environment come from."""
+def metrics_of(
+    state: State, service: str, environment: Environment, secrets: Mapping[str, str] | None = None,
+    splits: Asked = lambda: (),
+) -> Metrics:  # fmt: skip
+    """Where the readings of an environment come from. `splits` tells a foreign source which split was in force when."""
+    source, measures = environment.verdict.metrics, environment.verdict
+    if source is not None:
+        unit = next((name for name, one in environment.units.items() if one.traffic), "")
+        given = Given(splits, unit, environment.env, secrets or {}, measures.events(), measures.gauges())
+        foreign: Metrics = registry.find("metrics.source", source.kind)(source, given)
+        return foreign
     if environment.target.kind not in registry.BUILT_IN["metrics"]:
         return NoMetrics()
     found: Metrics = registry.find("metrics", environment.target.kind)(state.environment(service, environment.name))
@@ -205,7 +217,8 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
     own = checkout_at(state, forge, number, row["commit_id"]) if environment.target.kind == "command" else None
     return World(
         number, store, state.audit_log, state.evidence, work, SystemClock(), environment,
-        target_of(state, service, environment, own), metrics_of(state, service, environment),
+        target_of(state, service, environment, own),
+        metrics_of(state, service, environment, secrets, lambda: _splits(store, number)),
         Builds(state, row, environment, secrets),
         registry.Checks(),
         candidate=_candidate(store, row, environment), epoch=epoch, secrets=secrets,
@@ -214,8 +227,14 @@ def world_of(state: State, store: Store, number: int, epoch: int) -> World:
         configured=_configured(manifest, environment),
         processors=len(os.sched_getaffinity(0)), brings=forge.brings, proofs=proofs_of(state, row),
         before=lambda older: environment_before(forge, older, row["environment"], store),
-        calendar=_calendar(forge, row["commit_id"], environment),
+        calendar=_calendar(forge, row["commit_id"], environment), sender=Sending,
     )  # fmt: skip
+
+
+def _splits(store: Store, number: int) -> list[tuple[float, int]]:
+    """Which traffic split was in force when, as a release has noted it."""
+    row = releases.get(store, number)
+    return [(float(at), int(era)) for at, era in (row["facts"].get("splits", ()) if row else ())]
 
 
 def _configured(manifest: Manifest, environment: Environment) -> dict[str, dict[str, str]]:

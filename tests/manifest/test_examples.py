@@ -21,6 +21,7 @@ from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Section
 from penstock.manifest.shape import keys
 from penstock.manifest.times import Times
+from penstock.manifest.traffic import Traffic
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import ErrorRules, Undecided, Verdict
 from penstock.providers.command.section import CommandSection, DeclaredCapabilities
@@ -38,6 +39,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "manifest/report": (ReportForm,),
     "manifest/rollout": (Rollout,),
     "manifest/times": (Times, BakePeriod, BakeErrors, CriticalErrors),
+    "manifest/traffic": (Traffic,),
     "manifest/unit": (Unit,),
     "manifest/verdict": (Verdict, ErrorRules, Undecided),
     "providers/command/section": (CommandSection, DeclaredCapabilities),

@@ -183,7 +183,7 @@ def test_the_verdicts_defaults() -> None:
     assert (0.01, 0.05, 0.05, 5.0) == (
         verdict.false_rollbacks,
         verdict.false_promotions,
-        verdict.errors.at_most,
+        verdict.errors.share,
         verdict.errors.hung_after_s,
     )
     assert (7200.0, "roll_back") == (verdict.undecided.hold_s, verdict.undecided.then)

@@ -38,7 +38,7 @@ def command(
         debts = {
             name: {**data.dump(one), "holds": today.isoformat() <= one.until} for name, one in seen.waivers.items()
         }
-        told = {**as_data(seen.plan), "preview": seen.preview, "waivers": debts}
+        told = {**as_data(seen.plan), "preview": seen.preview, "waivers": debts, "ahead": seen.ahead}
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
-    click.echo(text(seen.plan, seen.preview, waivers(seen.waivers, today)))
+    click.echo(text(seen.plan, seen.preview, waivers(seen.waivers, today), seen.ahead))

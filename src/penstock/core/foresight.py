@@ -14,8 +14,11 @@ from math import ceil
 from penstock.core.eprocess import Counts, guess
 from penstock.core.evidence_outlook import WEIGHTS, what_would_decide
 from penstock.core.history import History
+from penstock.core.known import Known
+from penstock.core.policies import rollout_policy
 from penstock.core.policy import Policy
 from penstock.core.prediction import Strata, predict
+from penstock.manifest import Environment
 
 FASTEST_TRAFFIC = 100
 FAULTS = ((2.0, "twice"), (5.0, "five times"))
@@ -83,6 +86,18 @@ class Foresight:
 def seconds_to_find(policy: Policy, strata: Strata, worse: float, base: float) -> float | None:
     """When the evidence of errors convicts in the mean (`prediction`); None: not within a week."""
     return predict(policy, strata, worse, base).seconds
+
+
+def ahead_of(environment: Environment, known: Known) -> Foresight:
+    """What an environment's own rollout finds out; nothing is said of one that compares nothing."""
+    asked = environment.verdict
+    steps = [(step.weight_permille, step.duration_s) for step in environment.rollout.increments]
+    if environment.rollout.strategy != "canary":
+        return Foresight((), None, ())
+    return foresee(
+        known.history, steps, rollout_policy(environment, known), hold_s=asked.undecided.hold_s,
+        synthetic_rps=float(asked.traffic.rps) if asked.traffic else 0.0,
+    )  # fmt: skip
 
 
 def foresee(

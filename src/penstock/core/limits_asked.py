@@ -24,7 +24,8 @@ def limits_asked(verdict: Measures, errors: CountLimit | None = None) -> tuple[L
         if gauge:
             found += _gauges(name, gauge)
     for name, own in verdict.measures.items():
-        found += _counts(name, own) if own.kind == "count" else _gauges(name, own)
+        if own.kind != "rate":  # which evidence judges
+            found += _counts(name, own) if own.kind == "count" else _gauges(name, own)
     return tuple(found)
 
 

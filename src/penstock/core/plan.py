@@ -12,6 +12,7 @@ from penstock.core.brought import Brought
 from penstock.core.loosened import loosened
 from penstock.core.pacing import hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
+from penstock.core.plan_judges import judges_of
 from penstock.core.plan_stages import Stage, stages_of
 from penstock.core.questions import Gates, gates_of, hopeless, lines_asked, lines_left_out
 from penstock.core.rollout import Place, Rung, alone, ladder, strategies
@@ -94,6 +95,7 @@ class Plan:
     side_by_side: bool = True
     contacts: tuple[str, ...] = ()
     gates: Gates = field(default_factory=Gates)
+    judges: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -163,6 +165,7 @@ class Plan:
 
 def draw(environment: Environment, facts: Facts) -> Plan:
     """The plan of a release; raises UserError `strategy` when the platform cannot carry what the manifest asks."""
+    facts = _told_apart(environment, facts)
     strategy = _strategy(environment, facts)
     rollout = environment.rollout
     if facts.hotfix and environment.hotfix and "soak" in environment.hotfix.skips:
@@ -212,8 +215,16 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         prepares=environment.prepare is not None and facts.kind == "release",
         contacts=contacts(environment.groups),
         gates=gates,
+        judges=judges_of(environment, compared=any(rung.judged for rung in rungs)) if facts.kind == "release" else (),
     )
     return replace(plan, stages=stages_of(environment, plan), way_back=_way_back(plan, facts))
+
+
+def _told_apart(environment: Environment, facts: Facts) -> Facts:
+    """A source of readings that is not the target's own tells its arms apart by itself."""
+    if environment.verdict.metrics is None:
+        return facts
+    return replace(facts, capabilities=replace(facts.capabilities, arms=True))
 
 
 def _gates(environment: Environment, facts: Facts, left_out: Mapping[str, str]) -> Gates:

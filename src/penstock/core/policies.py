@@ -38,7 +38,7 @@ def bake_policies(environment: Environment, known: Known = NOTHING_KNOWN) -> tup
             asked.false_rollbacks * share, asked.false_promotions,
             period.errors.at_most if period.errors else asked.errors.share, compared=False,
             starts=Starts(horizon_s=max(600.0, period.for_s)), dispersion=known.errors or 1.0,
-            latency=_latency(environment, period.latency or asked.latency, known), edges=known.edges,
+            latency=_latency(environment, asked.latency, known), edges=known.edges,
         )
         for period in environment.bake
     )  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from penstock.manifest.latency import LatencyRules
 from penstock.manifest.section import Duration, Fraction, Section, duration, wrong
 
 
@@ -27,11 +26,10 @@ class CriticalErrors(Section):
 class BakePeriod(Section):
     """From promotion on, `for` so long: its limits, and what happens when one is broken."""
 
-    not_yet: ClassVar[frozenset[str]] = frozenset({"metrics", "memory", "cpu"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"latency", "metrics", "memory", "cpu"})
 
     for_s: Duration = Field(alias="for", gt=0)
     errors: BakeErrors | None = None
-    latency: LatencyRules | None = None
     critical_errors: CriticalErrors | None = None
     otherwise: Literal["roll_back", "report"] = "roll_back"
 

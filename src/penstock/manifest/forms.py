@@ -19,8 +19,9 @@ from penstock.manifest.bake import or_period
 from penstock.manifest.core_schema import yaml_value
 from penstock.manifest.groups import Reach
 from penstock.manifest.health import request_path
+from penstock.manifest.latency import Slower
 from penstock.manifest.leased import port_range
-from penstock.manifest.measures import Bound
+from penstock.manifest.measures import Bound, factor
 from penstock.manifest.problems import choice
 from penstock.manifest.rollout import Increment
 from penstock.manifest.secrets import SecretReference
@@ -62,12 +63,17 @@ READ: dict[Any, Form] = {
     permille: Form("percentage", {"type": "string", "pattern": f"^{_SHARE}$"}),
     request_path: Form("path", {"type": "string", "pattern": r"^/\S*$"}),
     or_no_traffic: Form("none", NONE),
+    factor: Form("factor", {"type": "string", "pattern": r"^\s*[0-9]+(?:\.[0-9]+)?x\s*$"}),
     port_range: Form("range of ports", {"type": "string", "pattern": "^[0-9]{1,5}-[0-9]{1,5}$"}),
 }
 WRITTEN: dict[type[Section], Form] = {
     Margin: Form(
         "margin",
         {"type": "string", "pattern": r"^\s*[0-9]+(?:\.[0-9]+)?x(?:\s*\+\s*[0-9]+(?:\.[0-9]+)?pp)?\s*$"},
+    ),
+    Slower: Form(
+        "margin of times",
+        {"type": "string", "pattern": r"^\s*[0-9]+(?:\.[0-9]+)?x(?:\s*\+\s*[0-9]+(?:\.[0-9]+)?(?:ms|s))?\s*$"},
     ),
     Amount: Form(
         "whole number or percentage", {"type": ["integer", "string"], "pattern": f"^(?:[0-9]{{1,9}}|{_SHARE})$"}

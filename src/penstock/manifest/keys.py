@@ -20,6 +20,7 @@ from penstock.manifest.forms import form, is_section
 from penstock.manifest.gates import Gates
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.latency import Slower
 from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
 from penstock.manifest.measures import Bound, Measure
@@ -192,7 +193,7 @@ def as_written(value: Any, kind: Any) -> str:
 
 
 def _section_as_written(value: Section) -> str:
-    if isinstance(value, Margin):
+    if isinstance(value, Margin | Slower):
         return f"{value.ratio:g}x + {value.points * 100:g}pp"
     if isinstance(value, Bound):
         return str(value)

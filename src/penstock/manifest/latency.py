@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from penstock.manifest.section import Duration, Section, duration, wrong
 
-_SLOWER = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?(?:us|ms|s)))?")
+_SLOWER = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?(?:ms|s)))?")
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 _ROOM = 1.25  # what is accepted by default is at least so much wider than what is convicted, or nothing could be
 _ACCEPTED = 1.5

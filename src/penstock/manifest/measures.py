@@ -137,7 +137,8 @@ class DurationLimits(Section):
     average: AverageLimit
 
 
-def _part(value: Any) -> Any:
+def factor(value: Any) -> Any:
+    """`0.8x` as 0.8."""
     if not isinstance(value, str):
         return value
     found = _PART.fullmatch(value.strip())
@@ -146,7 +147,7 @@ def _part(value: Any) -> Any:
     return float(found[1])
 
 
-Part = Annotated[float, BeforeValidator(_part), Field(gt=0, le=1)]
+Part = Annotated[float, BeforeValidator(factor), Field(gt=0, le=1)]
 
 
 class Measure(Section):

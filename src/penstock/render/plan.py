@@ -10,8 +10,10 @@ from penstock.manifest.waivers import Waiver
 from penstock.render.words import span
 
 
-def text(plan: Plan, preview: Sequence[str] = (), debts: Sequence[str] = ()) -> str:
-    """The whole plan, for a person to read from top to bottom. `debts` are the waivers, a line each."""
+def text(plan: Plan, preview: Sequence[str] = (), debts: Sequence[str] = (), ahead: Sequence[str] = ()) -> str:
+    """The whole plan, for a person to read from top to bottom. `debts` are the waivers, `ahead` what the rollout will be able
+    to see, a line each.
+    """
     lines = [f"{plan.service} → {plan.environment}: {plan.candidate.id} ({plan.candidate.commit[:12]})"]
     lines.append(f"now: {plan.stable.id if plan.stable else 'nothing that Penstock released runs there'}")
     if plan.nothing_to_do:
@@ -28,6 +30,10 @@ def text(plan: Plan, preview: Sequence[str] = (), debts: Sequence[str] = ()) -> 
         lines += ["", "the target says of its first step", *(f"  {line}" for line in preview)]
     lines += ["", f"way back   {plan.way_back}"]
     lines += _bounds(plan)
+    if plan.judges:
+        lines += ["", "judged by", *(f"  - {line}" for line in plan.judges)]
+    if ahead:
+        lines += ["", "at the traffic there is", *(f"  - {line}" for line in ahead)]
     if plan.risks:
         lines += ["", "risks", *(f"  - {risk}" for risk in plan.risks)]
     if plan.contacts:
@@ -73,7 +79,7 @@ def _bounds(plan: Plan) -> list[str]:
             f"false rollbacks at most {bounds['false_rollbacks'] * 100:g} % of good releases, by statistics",
             f"undecided at the last increment: {span(bounds['undecided_hold_s'])} more, then {plan.undecided_then}",
         ]
-    if said or bounds["bake_s"]:
+    if (said or bounds["bake_s"]) and "errors_at_most" in bounds:
         said.append(f"at most {bounds['errors_at_most'] * 100:g} % of requests may fail")
     if not said:
         said.append("health, crashes and checks judge; requests are counted, but not compared")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,29 @@ from penstock.core.policy import LatencyRule, Policy
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+
+_NEAR = 1.5  # stable's quantile, once it is believed, is found within this factor of the true one
+
+
+def edges_near(policy: Policy, quantiles_us: Mapping[float, float]) -> tuple[float, ...]:
+    """The edges of the source's buckets that may come to divide fast from slow, where stable's true quantiles are these.
+
+    A few dozen instead of hundreds; over them a verdict is the same as over all, as long as stable's quantiles are found near
+    the true ones. The last is infinite.
+    """
+    kept = {np.inf}
+    for rule in policy.latency:
+        if rule.at_most_us is not None:
+            kept.add(policy.edge(rule.at_most_us))
+        true = quantiles_us[rule.quantile]
+        found = {one for one in policy.grid if true / _NEAR <= one <= true * _NEAR}
+        found |= {policy.edge(one) for one in (true, rule.past_us) if one}
+        kept |= found
+        if rule.ratio is not None:
+            kept |= {policy.edge(one * rule.ratio + rule.plus_us) for one in found}
+            kept |= {policy.edge(one * rule.promote_ratio + rule.promote_plus_us) for one in found}
+    return tuple(sorted(kept))
 
 
 @dataclass(frozen=True)

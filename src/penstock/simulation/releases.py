@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penstock.core.policy import Policy
 from penstock.core.verdict import GATE
 from penstock.simulation.lanes import Lanes
+from penstock.simulation.quantiles import edges_near
 from penstock.simulation.world import CALM, Fault, Service, Sky, Times, Weather, counts, second_of
 
 Floats = NDArray[np.float64]
@@ -116,7 +117,7 @@ def run(study: Study, seed: int, told: Callable[[float], None] | None = None) ->
     errors = np.array([fault.errors for fault in study.faults])
     begins = np.array([fault.begins_s for fault in study.faults])
     slower = np.array([fault.times for fault in study.faults])
-    times = Times(service, float(slower.max())) if study.policy.latency and service.median_ms else None
+    times = _times(study, float(slower.max())) if study.policy.latency and service.median_ms else None
     vector = Lanes(study.policy, lanes, edges=times.edges if times else ())
     ladder, sky = Ladder(course, lanes), Sky(study.weather, lanes, rng, longest)
     failed, excess, requests = np.zeros(lanes, np.int64), np.zeros(lanes), np.zeros(lanes, np.int64)
@@ -145,6 +146,13 @@ def run(study: Study, seed: int, told: Callable[[float], None] | None = None) ->
         if told and second % 60 == 0:
             told(min(1.0, second / longest))
     return Outcomes(ladder.end, at_s, ladder.rung, failed, excess, requests)
+
+
+def _times(study: Study, slowest: float) -> Times:
+    """Response times over the buckets that matter to the policy: multinomial draws over all of them take minutes."""
+    shares = {rule.quantile for rule in study.policy.latency}
+    near = edges_near(study.policy, {share: study.service.quantile_us(share) for share in shares})
+    return Times(study.service, slowest, near)
 
 
 def _slow(

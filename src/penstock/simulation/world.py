@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import exp, log
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,14 @@ class Service:
     error_rate: float
     median_ms: float | None = None
     sigma: float = 0.6
+
+    def quantile_us(self, share: float) -> float:
+        """A quantile of its response times (0.99), in microseconds."""
+        return 1000 * (self.median_ms or 0.0) * exp(self.sigma * NormalDist().inv_cdf(share))
+
+    def slower_than(self, limit_us: float, times: float = 1.0) -> float:
+        """The share of requests that take longer than a limit, where all take so many times as long."""
+        return 1 - NormalDist().cdf((log(limit_us / times) - log(1000 * (self.median_ms or 1.0))) / self.sigma)
 
 
 @dataclass(frozen=True)
@@ -101,14 +111,17 @@ def arm_of(rng: np.random.Generator, expected: Floats, rate: Floats, cluster: fl
 
 
 class Times:
-    """Histograms of log-normal response times, over the own buckets between the ten-thousandths of both arms."""
+    """Histograms of log-normal response times, over the own buckets between the ten-thousandths of both arms.
 
-    def __init__(self, service: Service, slowest: float) -> None:
+    `edges` instead: only those, the last one infinite; what lies between two of them is one bucket.
+    """
+
+    def __init__(self, service: Service, slowest: float, edges: tuple[float, ...] = ()) -> None:
         median = (service.median_ms or 1.0) * 1000
         low, high = median * np.exp(-3.9 * service.sigma), slowest * median * np.exp(3.9 * service.sigma)
         grid = np.array(EDGES)
         first, last = np.searchsorted(grid, [low, high])
-        self.edges: tuple[float, ...] = tuple(grid[first : last + 1])
+        self.edges: tuple[float, ...] = edges or tuple(grid[first : last + 1])
         self._logs = np.log(np.array(self.edges[:-1]) / median)
         self._sigma = service.sigma
 

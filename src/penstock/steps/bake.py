@@ -57,7 +57,7 @@ def _move(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched,
     asked = orders.read(world)
     if asked.ends:
         return Move("abort", asked.ends[1], cause=asked.ends[0])
-    trouble = trouble_now(world, plan, seen.rung) or _broken(world, plan, policies, seen, watched_s)
+    trouble = trouble_now(world, plan, seen.rung) or seen.broken or _broken(world, plan, policies, seen, watched_s)
     if trouble:
         return Move("abort", trouble[1], cause=trouble[0])
     left = plan.bounds["bake_s"] - watched_s

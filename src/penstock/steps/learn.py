@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from penstock.core import data
+from penstock.core.foresight import ahead_of
 from penstock.core.known import NOTHING_KNOWN, Known, known_of
 from penstock.core.policies import bake_policies, rollout_policy
 from penstock.core.policy import Policy
 from penstock.errors import PenstockError, StateError
+from penstock.manifest import Environment
+from penstock.ports import Metrics
 from penstock.records import releases
 from penstock.steps.world import World
 
@@ -14,22 +17,29 @@ DAY_S = 86_400.0
 TIMED_S = 2 * 3600.0  # of histograms: a day of them takes seconds to read
 
 
-def learn(world: World, stable: str | None) -> Known:
-    """What the past says of stable. A source that cannot be read now says nothing, and holds nobody up."""
-    latency = world.environment.verdict.latency
+def look_back(metrics: Metrics, environment: Environment, stable: str | None) -> Known:
+    """What the past says of stable, and how fast it answered where that is judged. Raises when the source is down."""
+    latency = environment.verdict.latency
     shares = tuple(latency.asked()) if latency else ()
+    past = metrics.past(DAY_S, latency=False)
+    return known_of(past, metrics.past(TIMED_S, latency=True) if shares else [], stable, shares)
+
+
+def learn(world: World, stable: str | None) -> Known:
+    """What the past says, kept with the release. A source that cannot be read now says nothing, and holds nobody up."""
+    known = NOTHING_KNOWN
     try:
-        past = world.metrics.past(DAY_S, latency=False)
-        timed = world.metrics.past(TIMED_S, latency=True) if shares else []
+        known = look_back(world.metrics, world.environment, stable)
     except StateError:
         raise
     except PenstockError as error:
         world.tell("past:errored", "note", f"the past of this environment cannot be read: {error.what}")
-        past, timed = [], []
-    known = known_of(past, timed, stable, shares)
-    if shares and world.environment.verdict.metrics and not known.edges:
+    ahead = ahead_of(world.environment, known) if stable else None
+    for number, sentence in enumerate(ahead.sentences if ahead and not ahead.is_enough else ()):
+        world.tell(f"ahead:{number}", "note", sentence)
+    if world.environment.verdict.latency and world.environment.verdict.metrics and not known.edges:
         world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")
-    releases.add_facts(world.store, world.release, known=data.dump(known))
+    releases.add_facts(world.store, world.release, known=data.dump(known), ahead=list(ahead.sentences) if ahead else [])
     return known
 
 

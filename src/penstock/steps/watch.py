@@ -18,8 +18,9 @@ from penstock.errors import PenstockError
 from penstock.records import looks, releases
 from penstock.steps import limits, orders
 from penstock.steps.learn import policy_of
-from penstock.steps.limits import Limited
+from penstock.steps.limits import Asked, Limited
 from penstock.steps.shift import STEP_S
+from penstock.steps.traffic import keep_sending, stop_sending
 from penstock.steps.trouble import critical_lines, foreign_hand, trouble_of
 from penstock.steps.world import World
 
@@ -72,7 +73,15 @@ def watch(world: World, plan: Plan, rung: int, before: Watched | None) -> Watche
     """Look until there is a move, or for some seconds; what was seen is in the result, so that no look is lost."""
     policy = policy_of(world)
     now = begin(world, (policy,), rung, before)
-    return look_until(world, plan, (policy,), now, lambda seen: _next(world, plan, policy, seen), "watch")
+
+    def decide(seen: Watched) -> tuple[Move, dict[str, Any]]:
+        keep_sending(world, plan)
+        return _next(world, plan, policy, seen)
+
+    found = look_until(world, plan, (policy,), now, decide, "watch")
+    if found.move.kind != "hold":
+        stop_sending(world)
+    return found
 
 
 def begin(world: World, policies: tuple[Policy, ...], rung: int, before: Watched | None) -> Watched:
@@ -115,19 +124,23 @@ def look_until(
 
 def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
+    asked = limits.asked_of(world.environment.verdict, world.environment.verdict.errors.counted)
     try:
         new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
-        levels = world.metrics.levels()
+        levels = world.metrics.levels() if asked.limits or asked.conditions else []
         seen = replace(seen, source="", closed=world.metrics.position())
     except PenstockError as error:
         return replace(seen, source=error.what)
-    seen = _limited(world, plan, seen, new, levels)
+    compared = policies[0].compared
+    if asked.limits or asked.conditions:
+        arms = Arms(plan.candidate.id, plan.stable.id if plan.stable and compared else None)
+        seen = _limited(world, plan, seen, (new, levels), asked, arms)
     if not new:
         return seen
     began = dict(seen.began)
     for reading in new:
         began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
-    stable = plan.stable.id if plan.stable and policies[0].compared else None
+    stable = plan.stable.id if plan.stable and compared else None
     latency = world.environment.verdict.latency
     eras = Eras(
         began, world.target.capabilities().settle_s, world.metrics.step_s, latency.warm_up_s if latency else 0.0
@@ -139,14 +152,15 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began, mean_ms=mean_ms)
 
 
-def _limited(world: World, plan: Plan, seen: Watched, new: list[Reading], levels: list[Level]) -> Watched:
-    """The same into the plain limits and conditions of the manifest."""
-    asked = limits.asked_of(world.environment.verdict, world.environment.verdict.errors.counted)
+def _limited(
+    world: World, plan: Plan, seen: Watched, told: tuple[list[Reading], list[Level]], asked: Asked, arms: Arms
+) -> Watched:
+    """The same into the plain limits and conditions of the manifest. Without a stable arm nothing waits for its samples."""
     now = world.clock.now() - world.metrics.lag_s
-    arms = Arms(plan.candidate.id, plan.stable.id if plan.stable else None)
     facts = {"weight": plan.rungs[seen.rung].weight_permille / 10, "seconds": seen.watched_s}
-    found = limits.look(asked, seen.limited or limits.begin(asked), arms, (new, levels), facts, now)
-    return replace(seen, limited=found.state, broken=found.trouble, lacking=found.lacking, unmet=found.unmet)
+    found = limits.look(asked, seen.limited or limits.begin(asked), arms, told, facts, now)
+    lacking = found.lacking if arms.stable else ""
+    return replace(seen, limited=found.state, broken=found.trouble, lacking=lacking, unmet=found.unmet)
 
 
 def _means(readings: list[Reading], candidate: str) -> dict[str, float]:

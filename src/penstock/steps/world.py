@@ -10,10 +10,11 @@ from typing import Any, Protocol, TypeVar, cast
 
 from penstock.core.brought import Brought
 from penstock.core.masking import longest_spelling, mask
-from penstock.core.target import Artifact, Fence, Observed, Revision
+from penstock.core.target import Artifact, Fence, Observed, Reach, Revision
 from penstock.errors import PenstockError, StateError
 from penstock.manifest import CheckEntry, Environment
-from penstock.ports import Check, Clock, Metrics, Target
+from penstock.manifest.traffic import Traffic
+from penstock.ports import Check, Clock, Metrics, Sender, Target
 from penstock.records import audit, events, heads, releases
 from penstock.records.store import Row, Store
 
@@ -57,7 +58,8 @@ class World:
     """The ports of one release, and where it keeps what it learns. Rebuilt by every worker; nothing of it is journaled.
 
     Where checks are only tried out, `home` is the HOME they get, `past` holds the real releases that they are compared
-    with, and `content` names what lies there, of which the commit says nothing.
+    with, and `content` names what lies there, of which the commit says nothing. `sender` makes what sends requests to two
+    arms (by a seed), `sending` is the one that does.
     """
 
     release: int
@@ -88,6 +90,8 @@ class World:
     home: Path | None = None
     past: Store | None = None
     content: Callable[[CheckEntry], str] = lambda entry: ""
+    sender: Callable[[Traffic, tuple[Reach, Reach], int], Sender] | None = None
+    sending: Sender | None = None
 
     @property
     def fence(self) -> Fence:

@@ -26,9 +26,10 @@ class Gauges:
         self._looked_s: dict[Known, float] = {}
 
     def look(self) -> list[Level]:
-        """`memory` and `cpu` of every instance that lives and was not told to stop.
+        """`memory`, `memory_share` and `cpu` of every instance that lives and was not told to stop.
 
-        Memory is resident bytes of the instance's whole process tree: what its processes share counts for each of them.
+        Memory is resident bytes of the instance's whole process tree: what its processes share counts for each of them. Its
+        share is of all that this machine has.
         CPU is the share of one core that the tree has used since the last look (two busy processes: 2.0), so the first look
         at an instance has none; what a process used between the last look and its own end is not seen.
         Raises PenstockError when the keeper's file cannot be read.
@@ -46,6 +47,7 @@ class Gauges:
             at, looked_s[root] = time.time(), time.monotonic()
             memory = sum(rss for rss, _ in tree.values())
             levels.append(Level("memory", one["revision"], at, float(memory), one["id"]))
+            levels.append(Level("memory_share", one["revision"], at, memory / _machine_bytes(), one["id"]))
             if root in self._looked_s:
                 spent_s = sum(cpu_s - self._used_s.get(known, 0.0) for known, (_, cpu_s) in tree.items())
                 passed_s = max(looked_s[root] - self._looked_s[root], 1e-3)
@@ -53,6 +55,11 @@ class Gauges:
             used_s |= {known: cpu_s for known, (_, cpu_s) in tree.items()}
         self._used_s, self._looked_s = used_s, looked_s
         return levels
+
+
+def _machine_bytes() -> int:
+    """All of this machine's memory: an instance may have all of it."""
+    return int(psutil.virtual_memory().total)
 
 
 def _lives(record: dict[str, Any]) -> bool:
