@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 
 RELEASE_S = 10_800
 RAMP = (0.01, 0.05, 0.25)
-SIGNIFICANT = 0.01
+SIGNIFICANT, ENOUGH = 0.01, 20_000
 SHARD = 4000  # lanes that still fit a processor's cache
 
 
@@ -181,10 +181,15 @@ def _no_more(hits: int, runs: int, share: float) -> float:
 
 
 def promise(hits: int, runs: int, worst: float, most: float) -> str:
-    """Whether a share is at most `most`, as far as these runs tell; `worst` is the significance of the worst cell."""
+    """Whether a share is at most `most`, as far as these runs tell; `worst` is the significance of the worst cell.
+
+    Fewer runs than `ENOUGH` can show a broken promise, but a single cell that breaks it may still hide among them.
+    """
     if no_less(hits, runs, most) < SIGNIFICANT or worst < SIGNIFICANT:
         return "**not kept**"
-    return "kept" if upper_bound(hits, runs) <= most else "too few releases to tell"
+    if upper_bound(hits, runs) > most:
+        return "too few releases to tell"
+    return "kept" if runs >= ENOUGH else "kept so far"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ POLICIES = {
 
 def main(argv: Sequence[str] = ()) -> None:
     """Both tables."""
-    paper.asked(argv, LOOKS, "a round: fixed")
     print(
         f"`python -m bench verdict-cost`, seed {SEED}, {RPS:g} requests/s, {WEIGHT:.0%}, {ROUNDS} rounds of {LOOKS:,} looks\n"
     )

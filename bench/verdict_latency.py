@@ -126,7 +126,7 @@ def measured(law: Law, asked: Asked) -> tuple[int, dict[str, list[int]]]:
 
 def main(argv: Sequence[str] = ()) -> None:
     """Every law."""
-    asked = paper.asked(argv, 480, "of each law of response times")
+    asked = paper.asked(argv, 240, "of each law of response times")
     if asked.part is None:
         print(
             f"{paper.command('verdict-latency', asked)}; a cell is requests/s, the candidate's weight, stable's errors\n"

@@ -148,7 +148,7 @@ def _times(value: float) -> str:
 
 def main(argv: Sequence[str] = ()) -> None:
     """Every cell."""
-    asked = paper.asked(argv, 200, "of each cell and fault")
+    asked = paper.asked(argv, 100, "of each cell and fault")
     print(f"{paper.command('verdict-peers', asked)}; harm: mean errors in excess until the rollback, or in three hours")
     print(
         "beside ours: mean time (three hours where never) and harm as multiples of ours, for each fault; bold: faster than ours"

@@ -81,7 +81,7 @@ def _s(seconds: float) -> str:
 
 def main(argv: Sequence[str] = ()) -> None:
     """Both tables."""
-    asked = paper.asked(argv, 100, "of each cell")
+    asked = paper.asked(argv, 50, "of each cell")
     print(paper.command("verdict-promotion", asked))
     at_the_edge(asked)
     good(asked)

@@ -234,7 +234,7 @@ def trade_off(asked: Asked) -> None:
 
 def main(argv: Sequence[str] = ()) -> None:
     """All tables of speed."""
-    asked = paper.asked(argv, 60, "of each cell and fault")
+    asked = paper.asked(argv, 40, "of each cell and fault")
     print(paper.command("verdict-speed", asked))
     for margin in MARGINS:
         from_the_start(asked, margin)

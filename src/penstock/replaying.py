@@ -11,10 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import data, recording
+from penstock.core.reading import Reading
 from penstock.core.replay import Decided, Rules, replay
 from penstock.errors import UserError
 
-LARGEST = 1 << 30  # bytes of unpacked readings
+@dataclass(frozen=True)
+class Record:
+    """What was kept of a release: by what it was decided, what was read, and the log's lines of it, its moves among them."""
+
+    release: str
+    rules: Rules
+    readings: tuple[Reading, ...]
+    lines: tuple[dict[str, Any], ...]
+
+    @property
+    def moves(self) -> tuple[dict[str, Any], ...]:
+        """The lines in which something was decided, oldest first."""
+        return tuple(line for line in self.lines if line["what"].startswith("move: "))
 
 
 @dataclass(frozen=True)
@@ -28,20 +41,31 @@ class Replayed:
 
 def replay_release(lines: Iterable[dict[str, Any]], evidence: Path, number: int) -> Replayed:
     """Decide a release again. Raises UserError when the log or the evidence does not hold enough for that."""
-    found = [line for line in lines if str(line.get("release", "")).rsplit("/", 1)[-1] == str(number)]
+    record = record_of(lines, evidence, number)
+    decided = replay(record.rules, record.readings, record.moves)
+    differences = (*_changed(decided), *_unplanned(record.rules, record.lines, decided))
+    return Replayed(record.release, tuple(decided), differences)
+
+
+def record_of(lines: Iterable[dict[str, Any]], evidence: Path, number: int) -> Record:
+    """The record of a release, from the lines of an audit log. Raises UserError where something is missing or changed."""
+    found = tuple(line for line in lines if str(line.get("release", "")).rsplit("/", 1)[-1] == str(number))
     if not found:
         raise UserError("not-in-the-log", f"the audit log has no line of release {number}",
                         next="`penstock history` lists the releases")  # fmt: skip
     drawn = [line for line in found if line["what"] == "plan drawn"]
     ended = [line for line in found if line.get("readings")]
-    moves = [line for line in found if line["what"].startswith("move: ")]
-    if not drawn or not ended or not moves:
-        why = "it never came so far that something was judged" if not moves else "its rules or readings were not kept"
+    is_moved = any(line["what"].startswith("move: ") for line in found)
+    if not drawn or not ended or not is_moved:
+        why = "its rules or readings were not kept" if is_moved else "it never came so far that something was judged"
         raise UserError("nothing-to-replay", f"release {number} made no move that readings decided", next=why)
-    rules = data.load(Rules, json.loads(_content(evidence, drawn[-1]["rules"])))
-    packed = gzip.decompress(_content(evidence, ended[-1]["readings"]))
-    decided = replay(rules, recording.unpack(json.loads(packed)), moves)
-    return Replayed(str(found[0]["release"]), tuple(decided), (*_changed(decided), *_unplanned(rules, found, decided)))
+    rules, readings = _content(evidence, drawn[-1]["rules"]), _content(evidence, ended[-1]["readings"])
+    try:
+        unpacked = recording.unpack(json.loads(gzip.decompress(readings)))
+        return Record(str(found[0]["release"]), data.load(Rules, json.loads(rules)), tuple(unpacked), found)
+    except ValueError as error:  # whole, by its digest: so it is another version's
+        raise UserError("evidence-unreadable", f"the evidence of release {number} cannot be read",
+                        why=str(error).partition("\n")[0], next="replay it with the version that kept it") from error  # fmt: skip
 
 
 def _content(evidence: Path, digest: str) -> bytes:

@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "checklist": ("Every box on the way to an environment, ticked by the last release.", "Look"),
     "report": ("The report of a release: a page with charts, Markdown, or data.", "Look"),
     "compare": ("Two releases side by side.", "Look"),
+    "replay": ("Past releases, judged by another policy.", "Look"),
     "note": ("Add to a release what only people know.", "Look"),
     "due": ("What people still have to do after releases; tick it.", "Look"),
     "events": ("What happened in a release, a line an event.", "Look"),

@@ -88,7 +88,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Judge:
-    """One policy on the same traces as the others: `rolled_back` of `runs` good releases, and its sightings of faults."""
+    """One policy on the same traces as the others: how many good releases it rolled back, and its sightings of faults."""
 
     name: str
     described: str
@@ -100,8 +100,11 @@ class Judge:
 
 @dataclass(frozen=True)
 class Compared:
-    """Judges side by side: `runs` releases for each fault, watched for `lasts_s` along the planned weights. Errors alone."""
+    """Judges side by side, on errors alone: `good_runs` good releases and `runs` of each fault, all watched for `lasts_s` along
+    the planned weights, and at the last of them until then.
+    """
 
+    good_runs: int
     runs: int
     lasts_s: float
     judges: tuple[Judge, ...]

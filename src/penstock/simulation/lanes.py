@@ -24,6 +24,7 @@ _LEAST_B = 1e-9
 _PAYABLE = 0.95
 _MEMORY_S = 10.0
 _ENOUGH_ALONE = 20
+_WORSE, _AS_GOOD = np.array(WORSE.ratios)[:, None], np.array(AS_GOOD.ratios)[:, None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ class Lanes:
         self.odds, self.acceptance = np.ones(lanes), np.ones(lanes)
         self.convicted: Mask = np.zeros(lanes, bool)
         self._slow = Quantiles(policy, lanes, edges) if policy.latency else None
+        nothing, broken = np.zeros(lanes), np.minimum(1.0, _WORSE * np.full(lanes, policy.at_most or 0.0))
+        self._limit_bets = (  # always the same: it depends on nothing that is seen
+            np.maximum(1.0, _best(broken, nothing, nothing, policy.limit, self._dispersion))
+            if policy.at_most
+            else broken
+        )
 
     def step(self, second: float, now: Counts, era: Ints) -> None:
         """One more second of every lane; lanes that were convicted stay as they were."""
@@ -110,20 +117,19 @@ class Lanes:
         accepting: dict[str, Floats] = {}
         if policy.compared:
             edge = policy.margin.ratio * base + policy.margin.points
-            worse = [np.minimum(1.0, x * edge) for x in WORSE.ratios]
-            best = [np.maximum(1.0, _best(one, base, split, policy.margin, spread)) for one in worse]
+            worse = np.minimum(1.0, _WORSE * edge)
+            best = np.maximum(1.0, _best(worse, base, split, policy.margin, spread))
             factors = _factors(n_c, k_c, k_b, split, best, policy.margin, spread)
             against["relative"] = np.where(paired[:, None], factors, 0.0)
         if policy.accepting:
             margin = policy.accepted
-            good = [np.minimum(1.0, x * base) for x in AS_GOOD.ratios]
-            best = [np.minimum(1.0, _best(one, base, split, margin, spread)) for one in good]
+            good = np.minimum(1.0, _AS_GOOD * base)
+            best = np.minimum(1.0, _best(good, base, split, margin, spread))
             factors = _factors(n_c, k_c, k_b, split, best, margin, spread)
             able = paired if policy.compared else n_c > 0
             accepting["errors"] = np.where(able[:, None], factors, 0.0)
         if "absolute" in policy.priors and policy.at_most is not None:
-            nothing, worse = np.zeros_like(n_c), [np.full_like(n_c, min(1.0, x * policy.at_most)) for x in WORSE.ratios]
-            best = [np.maximum(1.0, _best(one, nothing, nothing, policy.limit, spread)) for one in worse]
+            best = self._limit_bets[:, at]
             factors = _factors(n_c, k_c, k_b, np.zeros_like(n_c), best, policy.limit, spread)
             against["absolute"] = self._unless_broken("absolute", at, n_b, k_b, span, policy.at_most, factors)
         if self._slow:
@@ -201,7 +207,7 @@ def _shares(prior: Prior, lanes: int) -> Floats:
 
 
 def _best(alternative: Floats, base: Floats, split: Floats, margin: Margin, spread: Floats) -> Floats:
-    """`eprocess.best_bet`, for every lane."""
+    """`eprocess.best_bet`, for every lane; `alternative` and what is found are shaped (bets, lanes)."""
     single = _growth(alternative, base, split, margin)
     if (spread == 1).all():
         return single
@@ -228,15 +234,14 @@ def _growth(alternative: Floats, base: Floats, split: Floats, margin: Margin) ->
 
 
 def _factors(
-    n_c: Floats, k_c: Floats, k_b: Floats, split: Floats, best: list[Floats], margin: Margin, spread: Floats
+    n_c: Floats, k_c: Floats, k_b: Floats, split: Floats, best: Floats, margin: Margin, spread: Floats
 ) -> Floats:
     """`eprocess.log_factors`, for every lane; shaped (lanes, bets)."""
-    m, share = (spread + 1) / 2, margin.ratio * split
-    found = []
-    for a in best:
-        paid = k_c * _paid(a - 1, m) - n_c * margin.points * (a - 1)
-        found.append(paid + k_b * _paid(-share * (a - 1), m) if margin.ratio else paid)
-    return np.stack(found, axis=1)
+    m, share, gain = (spread + 1) / 2, margin.ratio * split, best - 1
+    paid = k_c * _paid(gain, m) - n_c * margin.points * gain
+    if margin.ratio:
+        paid = paid + k_b * _paid(-share * gain, m)
+    return paid.T
 
 
 def _paid(gain: Floats, cluster: Floats) -> Floats:

@@ -22,6 +22,7 @@ Environment
     APP_SLOW_MS       how long a slow answer takes (300)
     APP_START_S       listens only after that time
     APP_EXIT_AFTER_S  ends with code 1 after that time
+    APP_SPIN          a thread that only burns processor time, when this is set
     APP_SAYS          a line for the log at the start, and with every fault
     APP_DRAIN_S       how long SIGTERM waits for what is in flight (10)
 """
@@ -33,6 +34,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -108,6 +110,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         self._say(self._env.get("APP_SAYS", ""))
+        if self._env.get("APP_SPIN"):
+            threading.Thread(target=_spin, daemon=True).start()
         if after := self._env.get("APP_EXIT_AFTER_S"):
             loop.call_later(float(after), os._exit, 1)
         with suppress(TimeoutError):  # the time to start may be cut short by SIGTERM
@@ -227,6 +231,12 @@ class App:
 
 
 PATHS = ("health", "slow", "error", "hang", "cut", "close", "exit", "echo", "events", "environment")
+
+
+def _spin() -> None:
+    """Burn processor time, and let the others have their turn."""
+    while True:
+        sum(range(1000))
 
 
 def version(environment: Mapping[str, str]) -> str:
