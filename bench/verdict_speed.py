@@ -2,7 +2,7 @@
 
     python -m bench verdict-speed --releases 2000
 
-`--releases` are those of each cell and fault, from the start; a tenth of them for changes at an unknown time. A fault is so many
+`--releases` are those of each cell and fault, from the start; a quarter of them for changes at an unknown time. A fault is so many
 times the edge of the margin: what the policy allows is no fault by it. Only cells whose bound is at least 20 looks, and at most
 an hour, since a rollout is no longer than a few. The harm is what users meet: errors beyond what stable would have made, as a
 multiple of c(rho)*ln(1/alpha), the least for any test at the smallest weight, and of Wald's harm at the cell's own split.
@@ -170,7 +170,7 @@ def from_the_start(asked: Asked, margin: str, *, known: bool = True) -> None:
 
 def late(asked: Asked, margin: str) -> None:
     """A change at an unknown time."""
-    policy, runs = MARGINS[margin], max(20, asked.releases // 10)
+    policy, runs = MARGINS[margin], max(20, asked.releases // 4)
     print(f"\n{margin}, a change at an unknown time; {runs:,} releases a cell\n")
     paper.heading(
         "times the edge", "begins", "cells", "mean/Wald", "worst cell (its bound)", "earlier", "at most", "kept"

@@ -60,7 +60,8 @@ def read_text(path: Path, code: str) -> str:
         with path.open("rb") as opened:
             return opened.read(BYTES_MAX + 4).decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise UserError(code, f"{path} cannot be read: {error.strerror}", str(path), next="name a file that you may read") from error  # fmt: skip
+        instead = "run this in the checkout, or name a file with the keys of `verdict`: --with FILE"
+        raise UserError(code, f"{path} cannot be read: {error.strerror}", next=instead) from error
 
 
 def past(store: Store, service: str, environment: str | None, last: int) -> list[Row]:
@@ -74,9 +75,7 @@ def past(store: Store, service: str, environment: str | None, last: int) -> list
     return [row for one in numbers if (row := releases.get(store, one["number"])) is not None]
 
 
-def try_many(
-    store: Store, lines: Iterable[dict[str, Any]], evidence: Path, rows: Sequence[Row], asked: Asked
-) -> Tried:
+def try_many(store: Store, lines: Iterable[dict[str, Any]], evidence: Path, rows: Sequence[Row], asked: Asked) -> Tried:
     """Each release by another policy. One whose record is missing or was changed is said, and stops nobody."""
     of_each: dict[str, list[dict[str, Any]]] = {str(row["number"]): [] for row in rows}
     for line in lines:

@@ -15,6 +15,7 @@ from penstock.core.reading import Reading
 from penstock.core.replay import Decided, Rules, replay
 from penstock.errors import UserError
 
+
 @dataclass(frozen=True)
 class Record:
     """What was kept of a release: by what it was decided, what was read, and the log's lines of it, its moves among them."""
@@ -58,7 +59,8 @@ def record_of(lines: Iterable[dict[str, Any]], evidence: Path, number: int) -> R
     is_moved = any(line["what"].startswith("move: ") for line in found)
     if not drawn or not ended or not is_moved:
         why = "its rules or readings were not kept" if is_moved else "it never came so far that something was judged"
-        raise UserError("nothing-to-replay", f"release {number} made no move that readings decided", next=why)
+        raise UserError("nothing-to-replay", f"release {number} made no move that readings decided", why=why,
+                        next=f"`penstock show {number}` says how it ended")  # fmt: skip
     rules, readings = _content(evidence, drawn[-1]["rules"]), _content(evidence, ended[-1]["readings"])
     try:
         unpacked = recording.unpack(json.loads(gzip.decompress(readings)))

@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "completion": ("What a shell needs to complete commands and names.", "Begin"),
     "doctor": ("What is missing on this machine, and how to mend it.", "Begin"),
     "plan": ("What a release would do, and why. Changes nothing.", "Release"),
+    "simulate": ("Try the verdict's policy on paper, at the traffic there is.", "Release"),
     "release": ("Take a revision to an environment.", "Release"),
     "preview": ("Release a branch to an environment of its own; list and remove those.", "Release"),
     "rollback": ("Make a kept revision serve again.", "Release"),

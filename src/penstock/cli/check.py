@@ -80,6 +80,13 @@ def _last(manifest: Manifest) -> str:
     return (names or list(manifest.environments))[-1]
 
 
+def manifest_here() -> Manifest:
+    """The manifest of the work tree as it lies; a ManifestError has everything that is wrong with it."""
+    from penstock.cli.place import repository
+
+    return _read(_found(repository()))
+
+
 def _found(root: Path) -> Path:
     """The manifest of this folder, or of the nearest one around it in the same repository."""
     here = Path.cwd()

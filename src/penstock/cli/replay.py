@@ -27,7 +27,9 @@ LAST = 20
 @click.option("--with", "policy", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="The keys of `verdict`, in a file; else those of the manifest here.")  # fmt: skip
 @click.option("--to", "environment", shell_complete=environments, help="Many releases: only those to this environment.")
-@click.option("--last", type=click.IntRange(1, 10000), help=f"Many releases: so many of the newest; {LAST} if left out.")
+@click.option(
+    "--last", type=click.IntRange(1, 10000), help=f"Many releases: so many of the newest; {LAST} if left out."
+)
 @click.option("--service", shell_complete=services, help="Many releases: of this service; else of this checkout's.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="One release: write a page with charts.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")

@@ -43,7 +43,8 @@ class Judged:
 
     `at_s` counts seconds since the candidate's first request: when it was convicted, or since when it was accepted and
     stayed so; None while undecided. `weight_permille` is what the candidate had then, `harmed` how many of its requests had
-    failed by then (undecided: by the end of the record). `peak` is the largest odds against it up to there.
+    failed by then (undecided: by the end of the record). `peak` is the largest odds against it: up to a
+    conviction, else in all of the rollout.
     """
 
     outcome: Outcome
@@ -171,9 +172,7 @@ class Course:
     def harmed_by(self, at: float) -> int:
         """How many of the users' requests had failed on the candidate by a moment."""
         candidate = self.rules.plan.candidate.id
-        return sum(
-            one.errors for one in self._all if one.revision == candidate and one.end <= at and not one.synthetic
-        )
+        return sum(one.errors for one in self._all if one.revision == candidate and one.end <= at and not one.synthetic)
 
     def judged(self, policy: Policy, warm_s: float) -> tuple[Judged, list[Look]]:
         """What a policy makes of the rollout, window by window, and what it would have shown meanwhile."""
@@ -220,7 +219,9 @@ class Course:
         if policy.latency and not any(one.latency for one in self.readings):
             notes.append("no response times were recorded: `latency` accepts nothing")
         there = {name for one in self.readings for name, _ in one.events}
-        notes += [f"`{rule.name}` was not recorded: it accepts nothing" for rule in policy.rates if rule.name not in there]
+        notes += [
+            f"`{rule.name}` was not recorded: it accepts nothing" for rule in policy.rates if rule.name not in there
+        ]
         return notes
 
     def _windows(self, policy: Policy, warm_s: float) -> Sequence[verdict.Window]:
@@ -279,7 +280,12 @@ def _series(course: Course, policy: Policy, warm: float) -> Series:
         marks.append(Mark(course.began + judged.at_s, "back", "sent back"))
     told = [{"at": at, "odds": odds, "acceptance": acceptance} for at, odds, acceptance in looks]
     return series_of(
-        course.readings, told, marks, course.rules.plan.candidate.id, 1 / policy.false_rollbacks, 1 / policy.false_promotions
+        course.readings,
+        told,
+        marks,
+        course.rules.plan.candidate.id,
+        1 / policy.false_rollbacks,
+        1 / policy.false_promotions,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
+from penstock.core.latency import merged, quantile
 from penstock.core.reading import Reading
 
 POINTS = 240  # so many columns are told apart on a page
@@ -41,6 +42,7 @@ class Series:
     requests: Arms = Arms()
     errors: Arms = Arms()
     mean_ms: Arms = Arms()
+    p99_ms: Arms = Arms()
     weight: tuple[Point, ...] = ()
     odds: tuple[Point, ...] = ()
     acceptance: tuple[Point, ...] = ()
@@ -65,10 +67,12 @@ def series_of(
     }
 
     def both(value: str) -> Arms:
-        return Arms(*(tuple((at, column[value]) for at, column in arms[name]) for name in ("candidate", "stable")))
+        return Arms(*(
+            tuple((at, column[value]) for at, column in arms[name] if value in column) for name in ("candidate", "stable")
+        ))  # fmt: skip
 
     return Series(
-        began, span_s, both("rate"), both("errors"), both("mean_ms"),
+        began, span_s, both("rate"), both("errors"), both("mean_ms"), both("p99_ms"),
         _weight(marks, began, began + span_s),
         tuple((look["at"] - began, float(look["odds"])) for look in _thinned(looks, "odds")),
         tuple((look["at"] - began, float(look["acceptance"])) for look in _thinned(looks, "acceptance")),
@@ -84,20 +88,22 @@ def _weight(marks: Sequence[Mark], began: float, ended: float) -> tuple[Point, .
 
 def _columns(readings: Sequence[Reading], began: float, width_s: int) -> list[tuple[float, dict[str, float]]]:
     """Sums over columns of some seconds; a column without a request is not there."""
-    sums: dict[int, list[int]] = {}
+    columns: dict[int, list[Reading]] = {}
     for reading in readings:
-        column = sums.setdefault(int((reading.start - began) // width_s), [0, 0, 0])
-        column[0] += reading.requests
-        column[1] += reading.errors
-        column[2] += reading.duration_us
-    return [
-        (
-            (number + 0.5) * width_s,
-            {"rate": requests / width_s, "errors": errors / requests, "mean_ms": duration / requests / 1000},
-        )
-        for number, (requests, errors, duration) in sorted(sums.items())
-        if requests
-    ]
+        if not reading.synthetic:
+            columns.setdefault(int((reading.start - began) // width_s), []).append(reading)
+    found = []
+    for number, rows in sorted(columns.items()):
+        if requests := sum(row.requests for row in rows):
+            errors, duration_us = sum(row.errors for row in rows), sum(row.duration_us for row in rows)
+            column = {"rate": requests / width_s, "errors": errors / requests}
+            if duration_us:  # not every source has it
+                column["mean_ms"] = duration_us / requests / 1000
+            p99_us = quantile(merged(row.latency for row in rows), 0.99)
+            if p99_us is not None and p99_us < inf:
+                column["p99_ms"] = p99_us / 1000
+            found.append(((number + 0.5) * width_s, column))
+    return found
 
 
 def _thinned(looks: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:

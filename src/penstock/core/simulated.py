@@ -50,9 +50,12 @@ class Good:
 class Fault:
     """Releases with a fault: so many times stable's errors, or response times, from `begins_s` on.
 
-    `inside`: the policy's own margins allow it, so it is no fault by the policy. `found` were rolled back by the evidence,
-    `found_s` after it began, and `harmed` users until then: failed requests in excess of what stable would have made, or requests
-    beyond stable's highest judged quantile in excess of its share. Releases that ended otherwise are not in these two.
+    `inside`: the policy's own margins allow it, so it is no fault by the policy. `promotable`: it is worse than `against_stable`
+    allows, and not worse than `promote_at`, so that it may be accepted before it is convicted.
+
+    `found` were rolled back by the evidence, `found_s` after it began, and `harmed` users until then: failed requests in excess
+    of what stable would have made, or requests beyond stable's highest judged quantile in excess of its share. Releases that
+    ended otherwise are not in these two.
     `predicted_s` is the mean foretold by `core.prediction`, `limit_s` Wald's bound and `least_harmed` the excess of errors until
     then: None where there is no such form, or nothing to be found.
     """
@@ -62,6 +65,7 @@ class Fault:
     times: float
     begins_s: float
     inside: bool
+    promotable: bool
     runs: int
     found: int
     promoted: int

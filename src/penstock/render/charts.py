@@ -49,6 +49,10 @@ def charts(series: Series) -> list[tuple[str, str, str]]:
     if series.mean_ms.candidate or series.mean_ms.stable:
         found.append(("Response time", "The mean time of a request, on each revision.",
                       _svg("Response time", series, _both(series.mean_ms), _linear(series.mean_ms, 1.0, _ms))))  # fmt: skip
+    if series.p99_ms.candidate or series.p99_ms.stable:
+        slow = _linear(series.p99_ms, 1.0, _ms)
+        found.append(("Response time, 99 of 100", "The time that 99 of 100 requests stayed below, on each revision.",
+                      _svg("Response time, 99 of 100", series, _both(series.p99_ms), slow)))  # fmt: skip
     if series.odds:
         found.append(("Evidence against the candidate", _evidence_words(series), _evidence(series)))
     return found

@@ -17,6 +17,7 @@ from penstock.render.words import count, odds, span
 
 FORMAT = 1
 THEN = "the policy of then"
+EVIDENCE = "Evidence against the candidate"  # the chart that differs from policy to policy
 HEADER = ["RELEASE", "ENDED", "POLICY OF THEN", "THE OTHER", "FAILED UNTIL THEN", "ODDS AT THE PEAK", "WHAT DIFFERS"]
 _SAID = {"unhealthy": "sent back", "healthy": "accepted", "undecided": "not decided by the end of the record"}
 
@@ -53,7 +54,7 @@ def facts(one: Rejudged, policy: str) -> list[tuple[str, str, str]]:
         row("verdict", *(_SAID[judged.outcome] for judged in both)),
         row("after", *("–" if judged.at_s is None else span(judged.at_s) for judged in both)),
         row("at", *(_weight(judged) for judged in both)),
-        row("failed until then", *(f"{count(judged.harmed)} requests" for judged in both)),
+        row("failed until then", *(count(judged.harmed) for judged in both)),
         row("odds at the peak", *(odds(judged.peak) for judged in both)),
     ]
 
@@ -86,7 +87,9 @@ def told(counted: Summary, policy: str) -> list[str]:
     lost = f" ({', '.join(counted.lost)})" if counted.lost else ""
     said = [f"{policy} would have cost {len(counted.lost)} of {_many(counted.good, 'good release')}{lost}"]
     if counted.waiting:
-        said.append(f"{len(counted.waiting)} of them it had not accepted by the end of the record: they would have waited")
+        said.append(
+            f"{len(counted.waiting)} of them it had not accepted by the end of the record: they would have waited"
+        )
     if counted.bad:
         middle = counted.median_sooner_s
         gained = f"; the median: {_gained(middle)}" if middle is not None else ""
@@ -108,9 +111,8 @@ def left_out(found: Sequence[Rejudged]) -> list[str]:
 def page(one: Rejudged, policy: str, then: Series, other: Series) -> str:
     """One release as a page: both outcomes, and the evidence under both policies over the same seconds."""
     heads, *body = facts(one, policy)
-    figures = [(f"{title}: {THEN}" if n == len(charts(then)) - 1 else title, words, svg)
-               for n, (title, words, svg) in enumerate(charts(then))]  # fmt: skip
-    figures += [(f"{title}: {policy}", words, svg) for title, words, svg in charts(other)[-1:]]
+    figures = [(f"{title}: {THEN}" if title == EVIDENCE else title, words, svg) for title, words, svg in charts(then)]
+    figures += [(f"{title}: {policy}", words, svg) for title, words, svg in charts(other) if title == EVIDENCE]
     drawn = "".join(
         f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>'
         for title, words, svg in figures

@@ -38,15 +38,16 @@ def side_by_side(
     named = [("this policy", "as in the manifest, errors alone", "Penstock", _ours(policy, traces, course, eras))]
     named += [(peer.name, peer.described, peer.source, peer.rolled_back_at(traces)) for peer in PEERS]
     judges = []
-    for *words, at in named:
+    for name, described, source, at in named:
         until = np.where(at == NEVER, len(weights), at) - 1
         harmed = excess[np.arange(traces.runs), until]
         begins, seen = 0, []
-        for name, size in sizes.items():
+        for fault, size in sizes.items():
             some = slice(begins, begins + size)
-            seen.append(_sighting(name, at[some], harmed[some]))
+            seen.append(_sighting(fault, at[some], harmed[some]))
             begins += size
-        judges.append(Judge(*words, seen[0].found, upper_bound(seen[0].found, 2 * runs), tuple(seen[1:])))
+        bad = upper_bound(seen[0].found, 2 * runs)
+        judges.append(Judge(name, described, source, seen[0].found, bad, tuple(seen[1:])))
     told(1.0)
     return Compared(2 * runs, runs, float(len(weights)), tuple(judges))
 
@@ -77,8 +78,10 @@ def _traces(rng: np.random.Generator, service: Service, weights: Floats, times: 
     rate, arms = service.error_rate, []
     for share, fails in ((weights, rate * times), (1 - weights, rate + 0 * times)):
         expected = np.broadcast_to(service.rps * share, (len(times), len(weights)))
-        arms.append([one.astype(np.int32) for one in arm_of(rng, expected, fails[:, None], cluster)])
-    return Traces(*arms[0], *arms[1])
+        requests, errors = arm_of(rng, expected, fails[:, None], cluster)
+        arms += [requests.astype(np.int32), errors.astype(np.int32)]
+    n_c, k_c, n_b, k_b = arms
+    return Traces(n_c, k_c, n_b, k_b)
 
 
 def _sighting(name: str, at: Ints, harmed: Floats) -> Sighting:

@@ -116,6 +116,17 @@ def _allowed(policy: Policy, worse: float, base: float) -> bool:
     return worse <= policy.margin.edge(base) and (policy.at_most is None or worse <= policy.at_most)
 
 
+def _promotable(study: Study, fault: world.Fault) -> bool:
+    """Whether a fault is within the margins of acceptance."""
+    base, service = study.service.error_rate, study.service
+    slower = [
+        fault.times * true <= rule.promote_ratio * true + rule.promote_plus_us
+        for rule in study.policy.latency
+        if rule.ratio is not None and (true := service.quantile_us(rule.quantile))
+    ]
+    return base * fault.errors <= study.policy.accepted.edge(base) and (fault.times == 1 or all(slower))
+
+
 def _is_fast_enough(study: Study, times: float) -> bool:
     def allows(rule: LatencyRule) -> bool:
         true = study.service.quantile_us(rule.quantile)
@@ -161,7 +172,8 @@ def _fault(study: Study, case: Case, seen: Outcomes) -> Fault:
     harmed = seen.excess if case.fault.times == 1 else seen.requests * _slow_share(study, case.fault.times)
     foretold, least = _foretold(study, case) if case.fault.times == 1 else (Prediction(), None)
     return Fault(
-        case.name, case.fault.errors, case.fault.times, begins, case.inside, len(seen.end), int(found.sum()),
+        case.name, case.fault.errors, case.fault.times, begins, case.inside,
+        not case.inside and _promotable(study, case.fault), len(seen.end), int(found.sum()),
         int((seen.end == PROMOTED).sum()), int((seen.end == UNDECIDED).sum()),
         _spread(seen.at_s[found] - begins), _spread(harmed[found]), foretold.seconds, foretold.limit_s, least,
     )  # fmt: skip

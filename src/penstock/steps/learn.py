@@ -35,7 +35,8 @@ def learn(world: World, stable: str | None) -> Known:
     except PenstockError as error:
         world.tell("past:errored", "note", f"the past of this environment cannot be read: {error.what}")
     ahead = ahead_of(world.environment, known) if stable else None
-    for number, sentence in enumerate(ahead.sentences if ahead and not ahead.is_enough else ()):
+    warned = ahead is not None and known.history is not None and not ahead.is_enough
+    for number, sentence in enumerate(ahead.sentences if ahead and warned else ()):
         world.tell(f"ahead:{number}", "note", sentence)
     if world.environment.verdict.latency and world.environment.verdict.metrics and not known.edges:
         world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")

@@ -1,0 +1,185 @@
+"""What a simulation begins with: the environment's own policy and increments, and its traffic, from the past or as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite, log
+from statistics import NormalDist
+
+from penstock.api import Desk
+from penstock.core.foresight import Foresight, base_rate, foresee
+from penstock.core.history import History, summary
+from penstock.core.known import NOTHING_KNOWN, Known
+from penstock.core.latency import EDGES, edge_from
+from penstock.core.limits_asked import limits_asked
+from penstock.core.policies import rollout_policy
+from penstock.core.policy import Policy
+from penstock.errors import PenstockError, UsageError
+from penstock.manifest import Environment
+from penstock.ports import Metrics
+from penstock.providers.secrets import ReferenceSecrets
+from penstock.records import environments
+from penstock.render.words import span
+from penstock.simulation.releases import Course, Step
+from penstock.simulation.study import Study
+from penstock.simulation.world import Service
+from penstock.steps.learn import DAY_S, TIMED_S, look_back
+from penstock.worlds import metrics_of
+
+RUNS, RUNS_TIMED, FEWEST = 1000, 400, 100
+_BRIEF_S = 7200.0  # of increments: those that last longer get fewer runs, if nobody says how many
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was said on the command line; None or empty: nothing. Rates are fractions, `times_ms` quantile (0.99) -> ms."""
+
+    rps: float | None = None
+    error_rate: float | None = None
+    times_ms: Mapping[float, float] = field(default_factory=dict)
+    runs: int | None = None
+    seed: int = 1
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether nothing need be known of the past."""
+        return self.rps is not None and self.error_rate is not None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of an environment: `timed` has its response times. `unknown` says why there is nothing."""
+
+    known: Known = NOTHING_KNOWN
+    timed: History | None = None
+    unknown: str = ""
+
+
+def past_of(desk: Desk, service: str, environment: Environment) -> Past:
+    """What the environment's own readings say of the revision that serves there; a source that is down says why it does not."""
+    row = environments.get(desk.store, service, environment.name)
+    stable = row["stable"] if row else None
+    if stable is None:
+        return Past(unknown=f"nothing was released to {environment.name} from here yet")
+    try:
+        metrics = _metrics(desk, service, environment)
+        known = look_back(metrics, environment, stable)
+        timed = summary(metrics.past(TIMED_S, latency=True), stable) if environment.verdict.latency else None
+    except PenstockError as error:
+        return Past(unknown=f"the past cannot be read: {error.what}")
+    missing = "" if known.history else f"there is no reading of the last {span(DAY_S)}"
+    return Past(known, timed, missing)
+
+
+def _metrics(desk: Desk, service: str, environment: Environment) -> Metrics:
+    """Secrets are resolved only where a foreign source may want one."""
+    if not environment.verdict.metrics:
+        return metrics_of(desk.state, service, environment)
+    references = {name: str(one) for name, one in environment.secrets.items()}
+    values = ReferenceSecrets(desk.state.root).resolve(references, environment.name)
+    return metrics_of(desk.state, service, environment, values)
+
+
+def study_of(environment: Environment, past: Past, asked: Asked) -> Study:
+    """The study of an environment. Raises UsageError where there is nothing to simulate, or too little is known. Pure."""
+    if environment.rollout.strategy != "canary":
+        raise UsageError("nothing-to-simulate", f"`{environment.name}` compares nothing", "rollout",
+                         f"`{environment.rollout.strategy}` replaces stable at once: no candidate is judged beside it",
+                         "rollout: canary, or an environment that has one")  # fmt: skip
+    history, of = _history(environment, past, asked)
+    service, of_times = _service(history, past, asked)
+    known = replace(past.known, history=history, quantiles_us=_quantiles(environment, past.known, service))
+    policy = rollout_policy(environment, known)
+    course = _course(environment)
+    left_out = tuple(_left_out(environment, policy, service))
+    judged = replace(policy, rates=(), latency=policy.latency if service.median_ms else ())
+    planned_s = sum(step.duration_s for step in course.steps)
+    usual = round((RUNS_TIMED if judged.latency else RUNS) * min(1.0, _BRIEF_S / planned_s))
+    return Study(
+        environment.name, judged, course, service, (judged.dispersion + 1) / 2, ", ".join([*of, *of_times]),
+        _outlook(environment, policy, history), left_out, asked.runs or max(FEWEST, usual), asked.seed,
+    )  # fmt: skip
+
+
+def _history(environment: Environment, past: Past, asked: Asked) -> tuple[History, list[str]]:
+    """The traffic to reckon with, and where its figures come from."""
+    there = past.known.history
+    rps = asked.rps if asked.rps is not None else there.requests_per_s if there else 0.0
+    if rps <= 0 or (asked.error_rate is None and not (there and there.requests)):
+        missing = [] if rps > 0 else ["--rps 50"]
+        missing += [] if asked.error_rate is not None or (there and there.requests) else ["--error-rate 0.1%"]
+        raise UsageError("no-traffic-known", "too little is known of the traffic to simulate it", environment.name,
+                         past.unknown or "there were no requests", f"say it: {' '.join(missing)}")  # fmt: skip
+    of = [f"requests/s {_as_asked(asked.rps, there)}", f"errors {_as_asked(asked.error_rate, there)}"]
+    if asked.error_rate is None:
+        assert there is not None, "or there would be an error"
+        return replace(there, requests_per_s=rps), of
+    requests = max(100_000, round(rps * DAY_S))
+    return History(rps, asked.error_rate, round(asked.error_rate * requests), DAY_S, requests), of
+
+
+def _as_asked(value: float | None, history: History | None) -> str:
+    return "as asked" if value is not None else f"of the last {_day(history)}"
+
+
+def _day(history: History | None) -> str:
+    return span(history.seconds) if history else "day"
+
+
+def _service(history: History, past: Past, asked: Asked) -> tuple[Service, list[str]]:
+    """With response times of the log-normal law through two of their quantiles, where two are known."""
+    seen = past.timed
+    measured = {0.5: seen.p50_ms, 0.95: seen.p95_ms, 0.99: seen.p99_ms} if seen else {}
+    times = asked.times_ms or {share: ms for share, ms in measured.items() if ms is not None and isfinite(ms)}
+    plain = Service(history.requests_per_s, base_rate(history))
+    if len(times) < 2:
+        return plain, []
+    low, high = min(times), max(times)
+    z = [NormalDist().inv_cdf(share) for share in (low, high)]
+    sigma = max(0.05, log(times[high] / times[low]) / (z[1] - z[0]))
+    median = times[low] * (times[high] / times[low]) ** (-z[0] / (z[1] - z[0]))
+    source = "as asked" if asked.times_ms else f"of the last {_day(seen)}"
+    return replace(plain, median_ms=median, sigma=sigma), [f"response times {source}"]
+
+
+def _quantiles(environment: Environment, known: Known, service: Service) -> dict[float, float]:
+    """Stable's quantiles that are judged, as its source would tell them."""
+    latency = environment.verdict.latency
+    if latency is None or service.median_ms is None:
+        return {}
+    return {share: edge_from(service.quantile_us(share), known.edges or EDGES) for share in latency.asked()}
+
+
+def _course(environment: Environment) -> Course:
+    steps = [
+        Step(one.weight_permille / 1000, one.duration_s, one.may_leave_early) for one in environment.rollout.increments
+    ]
+    undecided = environment.verdict.undecided
+    return Course(tuple(steps), undecided.hold_s, undecided.then)
+
+
+def _left_out(environment: Environment, policy: Policy, service: Service) -> Iterator[str]:
+    asked = environment.verdict
+    if asked.latency and not policy.latency:
+        yield "`latency`: the source's buckets were never seen, so it is not judged in a release either"
+    elif policy.latency and service.median_ms is None:
+        yield "`latency`: no response times are known; --latency p50=20ms,p99=180ms says them"
+    if policy.rates:
+        yield f"counts per request: {', '.join(rule.name for rule in policy.rates)}"
+    if limits_asked(asked, asked.errors.counted):
+        yield "plain limits: they roll back without statistics"
+    if asked.fail_if or asked.promote_if:
+        yield "`fail_if` and `promote_if`"
+    if asked.traffic:
+        yield "requests of `traffic:`; what they help is in the sentences above"
+    if environment.bake:
+        yield "the bake: what is found after 100 %"
+
+
+def _outlook(environment: Environment, policy: Policy, history: History) -> tuple[str, ...]:
+    steps = [(step.weight_permille, step.duration_s) for step in environment.rollout.increments]
+    asked = environment.verdict
+    synthetic = float(asked.traffic.rps) if asked.traffic else 0.0
+    found: Foresight = foresee(history, steps, policy, hold_s=asked.undecided.hold_s, synthetic_rps=synthetic)
+    return found.sentences[1:] if found.prospects else found.sentences  # the first only repeats the traffic
