@@ -23,8 +23,8 @@ from penstock.core.eprocess import (
     guess,
     log_factor,
     log_factors,
-    log_value,
     tempered,
+    value,
 )
 
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -135,7 +135,7 @@ def test_mixture_of_six_ratios(errors: tuple[int, int], expected: float) -> None
     margin = Margin(1, 0)
     bets = bets_against(0.001, 5 / 95, margin, RATIOS)
     factors = log_factors(Counts(5, errors[0]), Counts(95, errors[1]), bets, margin)
-    assert expected == pytest.approx(exp(log_value(grow(begin(SIX), SIX, AT_ONCE, 0, factors))), abs=0.005)
+    assert expected == pytest.approx(value(grow(begin(SIX), SIX, AT_ONCE, 0, factors)), abs=0.005)
 
 
 def test_known_number_of_errors() -> None:
@@ -249,10 +249,10 @@ def test_weights_never_exceed_one(horizon_s: float) -> None:
     """Where every bet pays back its stake, the value stays where it began, beyond the horizon too."""
     starts = Starts(horizon_s=horizon_s)
     process = begin(SIX, starts)
-    assert log_value(process, starts) == pytest.approx(0)
+    assert value(process, starts) == pytest.approx(1)
     for minute in range(100):
         process = grow(process, SIX, starts, minute * 60.0, [0.0] * 6)
-        assert log_value(process, starts) == pytest.approx(0, abs=1e-9)
+        assert value(process, starts) == pytest.approx(1, abs=1e-9)
     assert starts.later == process.started
 
 
@@ -264,4 +264,4 @@ def test_a_later_start_finds_what_begins_late() -> None:
     for second in range(3620):
         factors = lost if second < 3600 else won
         late, once = grow(late, SIX, several, second, factors), grow(once, SIX, single, second, factors)
-    assert log_value(late, several) > log(100) > 0 > log_value(once, single)
+    assert value(late, several) > 100 > 1 > value(once, single)

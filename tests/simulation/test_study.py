@@ -164,7 +164,7 @@ def test_response_times_are_tried_where_they_are_judged() -> None:
 
 def test_few_buckets_judge_as_all_do() -> None:
     """Over the buckets near the quantiles every look is the same as over all of them."""
-    rules = (LatencyRule(0.5, None, 1.1), LatencyRule(0.99, 300_000.0, 1.2, 2000.0, past_us=100_000.0))
+    rules = (LatencyRule(0.5, None, 1.1, 0.0, 2.6), LatencyRule(0.99, 300_000.0, 1.2, 2000.0, 3.0, past_us=100_000.0))
     policy, service, rng, lanes = Policy(latency=rules), Service(100, 0.01, 20.0, 0.7), np.random.default_rng(1), 40
     near = edges_near(policy, {rule.quantile: service.quantile_us(rule.quantile) for rule in rules})
     groups = np.searchsorted(np.array(near), np.array(EDGES))

@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, log, log1p, sqrt
+from math import exp, inf, log, log1p, sqrt
 
+MOST = 1e299  # winnings beyond are as good as this
 CAP = 2.5  # log of the most that one window may multiply evidence by
 _LEAST_B = 1e-9
 _PAYABLE = 0.95  # of the largest bet on clusters that could still be paid
@@ -114,32 +115,34 @@ def evenly(*ratios: float) -> Prior:
 
 @dataclass(frozen=True)
 class Process:
-    """A mixture of running bets: for each the log of weight times winnings; and how many starts were made."""
+    """A mixture of running bets: for each its weight times its winnings, at most `MOST`; and how many starts were made.
 
-    logs: tuple[float, ...]
+    What a bet has lost below the least number that there is stays 0: only a later start brings it back.
+    """
+
+    bets: tuple[float, ...] = ()
     started: int = 0
 
 
 def begin(prior: Prior, starts: Starts = AT_ONCE) -> Process:
     """A process over the alternatives of a prior, before any window."""
-    first = log(starts.at_once)
-    return Process(tuple([first + share for share in prior.logs]))
+    return Process(tuple([starts.at_once * share for share in prior.shares]))
 
 
 def grow(process: Process, prior: Prior, starts: Starts, watched_s: float, factors: Sequence[float]) -> Process:
     """The process after a window: a log factor for each bet; `watched_s` is the time watched before it."""
-    due = starts.due(watched_s)
-    logs: Iterable[float] = process.logs
+    due, bets = starts.due(watched_s), process.bets
     if due > process.started:
-        fresh = log((due - process.started) * starts.each)
-        logs = [_log_add(running, fresh + share) for running, share in zip(logs, prior.logs, strict=True)]
-    return Process(tuple([running + factor for running, factor in zip(logs, factors, strict=True)]), due)
+        fresh = (due - process.started) * starts.each
+        grown = [(one + fresh * share) * exp(f) for one, share, f in zip(bets, prior.shares, factors, strict=True)]
+    else:
+        grown = [one * exp(factor) for one, factor in zip(bets, factors, strict=True)]
+    return Process(tuple(grown if max(grown) < MOST else [min(MOST, one) for one in grown]), due)
 
 
-def log_value(process: Process, starts: Starts = AT_ONCE) -> float:
-    """Log of all winnings, cash included; 0 before the first window."""
-    cash = (starts.later - process.started) * starts.each
-    return log_sum((*process.logs, log(cash)) if cash > 0 else process.logs)
+def value(process: Process, starts: Starts = AT_ONCE) -> float:
+    """All winnings, cash included; 1 before the first window."""
+    return sum(process.bets) + (starts.later - process.started) * starts.each
 
 
 def log_sum(logs: Sequence[float]) -> float:
@@ -159,10 +162,14 @@ def log_factors(
     """Log of (*) for one window, for each `a` of `bets`; with clusters (see `clustered`), of its form for these."""
     errors, exposed, m = candidate.errors, candidate.requests * margin.points, (dispersion + 1) / 2
     if margin.ratio == 0:
-        return [errors * _log_paid(a - 1, m) - exposed * (a - 1) for a in bets]
+        return [(errors * _log_paid(a - 1, m) if errors else 0.0) - exposed * (a - 1) for a in bets]
     if not (candidate.requests and stable.requests):
         return [0.0] * len(bets)
     share, others = margin.ratio * candidate.requests / stable.requests, stable.errors
+    if m == 1:
+        if not errors and not others:
+            return [exposed * (1 - a) for a in bets]
+        return [errors * log(a) - exposed * (a - 1) + others * log1p(-share * (a - 1)) for a in bets]
     return [
         errors * _log_paid(a - 1, m) - exposed * (a - 1) + others * _log_paid(-share * (a - 1), m) for a in bets
     ]  # fmt: skip
@@ -211,12 +218,22 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
     The smaller root of delta*rho*r*a^2 - a*(rho*r*pC + rho*pB + delta*(1+rho*r)) + pC*(1+rho*r) = 0; `b`
     stays above 0.
     """
+    return _single([alternative], base, split, margin)[0]
+
+
+def _single(alternatives: Sequence[float], base: float, split: float, margin: Margin) -> list[float]:
+    """`growth_optimal` for each alternative: what they share is reckoned once."""
     share = margin.ratio * split
-    square = margin.points * share
-    linear = share * alternative + margin.ratio * base + margin.points * (1 + share)
-    constant = alternative * (1 + share)
-    a = 2 * constant / (linear + sqrt(max(0.0, linear * linear - 4 * square * constant)))
-    return min(a, 1 + (1 - _LEAST_B) / share) if share else a
+    whole = 1 + share
+    square, steady = 4 * margin.points * share, margin.ratio * base + margin.points * whole
+    most = 1 + (1 - _LEAST_B) / share if share else inf
+    found = []
+    for alternative in alternatives:
+        linear, constant = share * alternative + steady, alternative * whole
+        rest = linear * linear - square * constant
+        a = 2 * constant / (linear + (sqrt(rest) if rest > 0 else 0.0))
+        found.append(a if a < most else most)
+    return found
 
 
 def clustered(alternative: float, base: float, split: float, margin: Margin, dispersion: float) -> float:
@@ -240,26 +257,30 @@ def clustered(alternative: float, base: float, split: float, margin: Margin, dis
     return 1 + min(y, _PAYABLE * 2 / ((dispersion + 1) * share)) if share else 1 + y
 
 
-def best_bet(alternative: float, base: float, split: float, margin: Margin, dispersion: float = 1.0) -> float:
-    """The `a` under which evidence grows fastest if pC is `alternative`, pB is `base`, and errors are so dispersed."""
+def best_bets(
+    alternatives: Sequence[float], base: float, split: float, margin: Margin, dispersion: float = 1.0
+) -> list[float]:
+    """For each alternative the `a` under which evidence grows fastest, if errors are so dispersed."""
     if dispersion == 1:
-        return growth_optimal(alternative, base, split, margin)
-    return clustered(alternative, base, split, margin, dispersion)
+        return _single(alternatives, base, split, margin)
+    return [clustered(alternative, base, split, margin, dispersion) for alternative in alternatives]
 
 
 def bets_against(
     base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
 ) -> list[float]:
     """`a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
-    edge = margin.edge(base)
-    return [max(1.0, best_bet(min(1.0, x * edge), base, split, margin, dispersion)) for x in ratios]
+    edge = margin.ratio * base + margin.points
+    worse = [x * edge if x * edge < 1 else 1.0 for x in ratios]
+    return [a if a > 1 else 1.0 for a in best_bets(worse, base, split, margin, dispersion)]
 
 
 def bets_for(
     base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
 ) -> list[float]:
     """An `a <= 1` against `pC >= ratio*pB + points` for each alternative: `ratios` times `base`."""
-    return [min(1.0, best_bet(min(1.0, x * base), base, split, margin, dispersion)) for x in ratios]
+    good = [x * base if x * base < 1 else 1.0 for x in ratios]
+    return [a if a < 1 else 1.0 for a in best_bets(good, base, split, margin, dispersion)]
 
 
 def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP) -> list[float]:
@@ -268,14 +289,11 @@ def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP
     The power is rigorous where dispersion bounds how many come as one cluster, and a habit of caution where it is
     variance/mean: for errors `clustered` is exact.
     """
-    return [min(factor / dispersion, cap) for factor in factors]
+    if dispersion != 1:
+        factors = [factor / dispersion for factor in factors]
+    return [factor if factor < cap else cap for factor in factors]
 
 
 def guess(past: Counts) -> float:
     """The error rate to bet with, from the past alone: (errors + 0.5) / (requests + 500)."""
     return (past.errors + 0.5) / (past.requests + 500)
-
-
-def _log_add(one: float, other: float) -> float:
-    low, high = (one, other) if one < other else (other, one)
-    return high + log1p(exp(low - high))

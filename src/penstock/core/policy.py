@@ -85,7 +85,7 @@ class Policy:
     false_rollbacks: float = 0.01
     false_promotions: float = 0.05
     at_most: float | None = 0.05
-    ratio: float = 1.5
+    ratio: float = 1.75
     points: float = 0.0005
     promote_ratio: float = 2.0
     promote_points: float = 0.005

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import exp, log
 from typing import Literal
 
 from penstock.core import slow, verdict_words
 from penstock.core.channels import Bets, Pair, Past, bets
-from penstock.core.eprocess import AT_ONCE, NOTHING, Counts, Prior, Process, Starts, begin, grow, log_sum, log_value
+from penstock.core.eprocess import AT_ONCE, MOST, NOTHING, Counts, Prior, Process, Starts, begin, grow, value
 from penstock.core.evidence_windows import Eras, Watched, Window, windows
 from penstock.core.policy import Policy
 from penstock.core.slow import Slow
@@ -43,7 +42,6 @@ __all__ = [
 ]
 
 _ENOUGH_ALONE = 20  # so many times `pool_requests` on the candidate do not wait for stable
-_LARGEST = 690.0  # log of the largest odds that are said
 
 
 @dataclass(frozen=True)
@@ -137,15 +135,15 @@ def step(policy: Policy, state: State, window: Window) -> State:
 
 def judge(policy: Policy, state: State) -> Verdict:
     """Unhealthy at E >= 1/false_rollbacks, healthy at P >= 1/false_promotions while E < 3, else undecided."""
-    odds = _plain(_log_odds(policy, state.channels))
-    accepting = {name: _plain(log_value(process)) for name, process in state.acceptance.items()}
+    odds = _odds(policy, state.channels)
+    accepting = {name: min(MOST, value(process)) for name, process in state.acceptance.items()}
     acceptance = min(accepting.values()) if accepting else 1.0
     outcome: Literal["healthy", "unhealthy", "undecided"] = "undecided"
     if odds >= 1 / policy.false_rollbacks:
         outcome = "unhealthy"
     elif acceptance >= 1 / policy.false_promotions and odds < GATE:
         outcome = "healthy"
-    channels = {name: _plain(log_value(process, policy.starts)) for name, process in state.channels.items()}
+    channels = {name: min(MOST, value(process, policy.starts)) for name, process in state.channels.items()}
     verdict = Verdict(
         outcome, odds, acceptance, channels,
         state.candidate if policy.compared else state.candidate_alone,
@@ -172,7 +170,7 @@ def _judged(policy: Policy, state: State, pool: Window) -> State:
     found = bets(policy, Past(base, state.slow, state.recent), pool)
     channels = _grown(state.channels, policy.priors, policy.starts, state.watched_s, found.against)
     acceptance = _grown(state.acceptance, policy.accepting, AT_ONCE, state.watched_s, found.accepting)
-    convicted = _is_convicted(policy, channels)
+    convicted = bool(channels) and _odds(policy, channels) >= 1 / policy.false_rollbacks
     if pool.synthetic:
         return replace(
             state, channels=channels, acceptance=acceptance, pending_synthetic=None, convicted=convicted,
@@ -191,7 +189,7 @@ def _judged(policy: Policy, state: State, pool: Window) -> State:
         state.pending_synthetic,
         slow.after(state.slow, policy, pool.slow[1], pool.span_s) if policy.latency and policy.compared else state.slow,
         found.recent,
-        found.suspended,
+        tuple(found.suspended),
         _compared(state, found),
         state.synthetic,
         convicted,
@@ -220,28 +218,12 @@ def _compared(state: State, found: Bets) -> dict[str, Pair]:
     return both
 
 
-def _log_odds(policy: Policy, channels: dict[str, Process]) -> float:
-    """Log of E: the weighted mean of the channels."""
+def _odds(policy: Policy, channels: Mapping[str, Process]) -> float:
+    """E: the weighted mean of the channels."""
     if not channels:
-        return 0.0
-    return log_sum([log(policy.weights[name]) + log_value(p, policy.starts) for name, p in channels.items()])
-
-
-def _is_convicted(policy: Policy, channels: dict[str, Process]) -> bool:
-    """Whether E reaches its threshold; the sum is only made where one bet alone has won enough to matter."""
-    if not channels:
-        return False
-    needed = 1 / policy.false_rollbacks
-    bets = sum([len(process.logs) for process in channels.values()])
-    matters = log((needed - 1) / bets) if needed > 1 else -_LARGEST
-    if not any(max(process.logs) >= matters for process in channels.values()):
-        return False
-    return _plain(_log_odds(policy, channels)) >= needed
+        return 1.0
+    return min(MOST, sum([share * value(channels[name], policy.starts) for name, share in policy.weights.items()]))
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in [*one, *(n for n in other if n not in one)]}
-
-
-def _plain(logarithm: float) -> float:
-    return exp(min(logarithm, _LARGEST))

@@ -25,7 +25,7 @@ class ErrorRules(Section):
 
     at_most: Bound = Bound(number=0.05, unit="%")
     periods: Count = Field(default=1, ge=1, le=100)
-    against_stable: Margin = Margin(ratio=1.5, points=0.0005)
+    against_stable: Margin = Margin(ratio=1.75, points=0.0005)
     promote_at: Margin = Margin(ratio=2.0, points=0.005)
     hung_after_s: Duration = Field(default=5.0, alias="hung_after", gt=0)
     once_per: Literal["request", "client"] = "request"

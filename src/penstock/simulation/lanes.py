@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.core.eprocess import CAP, Margin, Prior
+from penstock.core.eprocess import CAP, MOST, Margin, Prior
 from penstock.core.policy import AS_FAST, AS_GOOD, SLOWER, WORSE, LatencyRule, Policy
 from penstock.simulation.quantiles import Quantiles
 
@@ -19,7 +19,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_MOST = 1e300
 _LEAST_B = 1e-9
 _PAYABLE = 0.95
 _MEMORY_S = 10.0
@@ -138,7 +137,7 @@ class Lanes:
             self._grow(name, at, factors)
         for name, factors in accepting.items():
             prior = self._for[name][at] * np.exp(np.minimum(factors, CAP))
-            self._for[name][at] = np.minimum(prior, _MOST)
+            self._for[name][at] = np.minimum(prior, MOST)
         counted = paired if policy.compared else n_c > 0
         self._seen[:, at] += self._pool[:, at] * counted
         self.watched_s[at] += span
@@ -153,7 +152,7 @@ class Lanes:
         if begun.any():
             process += (begun * starts.each)[:, None] * np.array(self.policy.priors[name].shares)
         self._started[name][at] = np.maximum(due, self._started[name][at])
-        self._bets[name][at] = np.minimum(process * np.exp(np.minimum(factors, CAP)), _MOST)
+        self._bets[name][at] = np.minimum(process * np.exp(np.minimum(factors, CAP)), MOST)
 
     def _settle(self, at: Ints) -> None:
         """Odds and acceptance of the lanes that were judged, and whether they are convicted now."""
@@ -189,7 +188,8 @@ class Lanes:
                 as_fast = _paired(sizes[0], found.wide, sizes[1], found.stable, AS_FAST, found.share) / rule.dispersion
                 known = found.known
                 against[rule.name] = np.where(known[:, None], worse, 0.0)
-                accepting[rule.name] = np.where(known[:, None], as_fast, 0.0)
+                if rule.name in self._for:
+                    accepting[rule.name] = np.where(known[:, None], as_fast, 0.0)
         slow.judged(at, span)
 
     def _limit(self, slow: Quantiles, rule: LatencyRule, at: Ints, span: Floats, against: dict[str, Floats]) -> None:

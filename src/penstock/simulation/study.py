@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
+from numpy.random import SeedSequence  # numpy loads it late, and while it does, Ctrl-C would be lost
 from numpy.typing import NDArray
 
 from penstock.core.evidence_outlook import what_would_decide
@@ -147,7 +148,7 @@ def late_s(study: Study) -> float:
 
 
 def _seed(study: Study, part: int) -> int:
-    return int(np.random.SeedSequence([study.seed, part]).generate_state(1)[0])
+    return int(SeedSequence([study.seed, part]).generate_state(1)[0])
 
 
 def _rows(all_of: Outcomes, start: int, stop: int) -> Outcomes:
