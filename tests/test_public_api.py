@@ -8,8 +8,8 @@ import sys
 from penstock import api
 
 NAMES = [
-    "Desk", "drill", "due", "get", "latest", "note", "onward", "open_desk", "order", "release", "report", "restart", "rollback",
-    "show", "status", "tick", "wake",
+    "Desk", "calibrate", "drill", "due", "get", "latest", "note", "onward", "open_desk", "order", "release", "report",
+    "restart", "rollback", "show", "status", "tick", "wake",
 ]  # fmt: skip
 
 

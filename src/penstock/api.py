@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Desk",
+    "calibrate",
     "drill",
     "due",
     "get",
@@ -162,6 +163,21 @@ def drill(desk: Desk, service: str, environment: str, fault: dict[str, str] | No
         raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
                         "a drill rehearses taking a release back to what serves", "penstock release")  # fmt: skip
     return order_again(desk, "drill", service, environment, found, fault=fault or {})
+
+
+def calibrate(desk: Desk, service: str, environment: str, lasts_s: float = 0.0) -> int:
+    """Order that what serves is held against itself, through the environment's own increments, and taken back.
+
+    `lasts_s`: how long the increments last in all, in proportion; 0: as planned. What it learns is in its facts and report.
+    """
+    from penstock.orders import order_again
+
+    env = _environment(desk.store, service, environment)
+    found = revisions.get(desk.store, service, environment, env["stable"] or "")
+    if found is None:
+        raise UserError("nothing-runs", f"nothing runs in {environment}", environment,
+                        "a calibration holds what serves against itself", "penstock release")  # fmt: skip
+    return order_again(desk, "calibrate", service, environment, found, lasts_s=lasts_s)
 
 
 def order(

@@ -113,8 +113,9 @@ def order_again(
     *,
     fresh_secrets: bool = False,
     fault: dict[str, str] | None = None,
+    lasts_s: float = 0.0,
 ) -> int:
-    """A rollback to a revision that is kept, or a restart or drill of it, placed anew; under a number of its own."""
+    """A rollback to a revision that is kept, or a restart, drill or calibration of it, placed anew; under its own number."""
     forge = GitForge(desk.state.repository(service))
     environment = environment_named(manifest_at(forge, found["commit_id"]), name, desk.store)
     if found["artifact"] and not Path(found["artifact"]).exists():
@@ -123,9 +124,11 @@ def order_again(
     options: dict[str, Any] = {"of": found["id"], "again": kind != "rollback", "secrets": found["data"]["secrets"]}
     if fault:
         options["fault"] = fault
+    if lasts_s:
+        options["lasts_s"] = lasts_s
     values = _resolve(desk, environment) if fresh_secrets else {}
-    if kind == "drill":
-        _refuse_drill(desk, service, environment)
+    if kind in ("drill", "calibrate"):
+        _refuse_turning(desk, service, environment, kind)
     number = _write(desk, service, environment, kind, found["id"], found["commit_id"], options)
     if fresh_secrets:
         options |= {**_keep_secrets(desk, service, environment, number, values), "fresh": True}
@@ -151,11 +154,12 @@ def _write(
     )  # fmt: skip
 
 
-def _refuse_drill(desk: Desk, service: str, environment: Environment) -> None:
+def _refuse_turning(desk: Desk, service: str, environment: Environment, kind: str) -> None:
     """A target that cannot split its traffic has nothing that could be taken back half-way."""
     reason = strategies(target_of(desk.state, service, environment).capabilities())["canary"]
     if reason:
-        raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name, reason)
+        what = "there is no rollback to rehearse" if kind == "drill" else "there are no two arms to compare"
+        raise UserError(kind, f"{what} in `{environment.name}`", environment.name, reason)
 
 
 def _resolve(desk: Desk, environment: Environment) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from penstock.api import Desk, who
+from penstock.core.calibration import reckoned_with
 from penstock.core.foresight import ahead_of
 from penstock.core.plan import Facts, Plan, draw
 from penstock.core.revision import revision_of
@@ -21,7 +22,7 @@ from penstock.ports import Target
 from penstock.providers.git import GitForge
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import releases, revisions
-from penstock.steps.learn import look_back
+from penstock.steps.learn import last_calibration, look_back
 from penstock.worlds import at_boot, environment_before, environment_named, manifest_at, metrics_of, target_of
 
 
@@ -89,6 +90,7 @@ def _ahead(
     """A source that cannot be read says nothing of the future, and that is said."""
     try:
         known = look_back(metrics_of(desk.state, service, environment, secrets), environment, stable)
+        known = reckoned_with(known, last_calibration(desk.store, service, environment.name))
     except PenstockError as error:
         return (f"the past cannot be read: {error.what}",)
     return ahead_of(environment, known).sentences

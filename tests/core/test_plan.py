@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import data
-from penstock.core.pacing import rehearsal
+from penstock.core.pacing import calibration, rehearsal
 from penstock.core.plan import Facts, Plan, draw, still_true
 from penstock.core.rollout import Place
 from penstock.core.target import Artifact, Capabilities, Fence, Observed, Revision, Unit
@@ -160,3 +160,19 @@ def test_a_drill_goes_by_the_manifests_own_weights(faulty: bool) -> None:
     assert [10.0, 60.0 if faulty else 10.0] == [step.duration_s for step in found]
     assert not found[-1].may_leave_early
     assert 1 == len(rehearsal(Rollout.model_validate({"is": "rolling"})).increments)
+
+
+@given(weights=st.lists(st.integers(1, 999), min_size=1, max_size=4, unique=True), for_s=st.none() | st.floats(1, 1e5))
+def test_a_calibration_is_paced_as_planned(weights: list[int], for_s: float | None) -> None:
+    """The manifest's own weights, in their order and proportion, for as long as was asked; none is left early."""
+    asked = Rollout.model_validate(
+        {"is": "canary", "increments": [f"{w / 10}% up to {n + 1}m" for n, w in enumerate(sorted(weights))]}
+    )
+    found = calibration(asked, for_s).increments
+    assert sorted(weights) == [step.weight_permille for step in found]
+    assert not any(step.may_leave_early for step in found)
+    total = sum(step.duration_s for step in asked.increments)
+    assert pytest.approx(for_s or total) == sum(step.duration_s for step in found)
+    assert pytest.approx([s.duration_s / total for s in asked.increments]) == [
+        step.duration_s / (for_s or total) for step in found
+    ]

@@ -4,7 +4,7 @@ products. It shares the words of the manifest with the product (`Policy`, `Windo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from math import exp, inf
@@ -87,7 +87,7 @@ def four(arms: tuple[Counts, Counts], odds: float, pb: float, d: float) -> float
 # Response times
 
 
-def beyond(slow: Histogram, edge: float) -> float:
+def beyond(slow: Mapping[float, float], edge: float) -> float:
     """How many took longer."""
     return sum(count for upper, count in slow.items() if upper > edge)
 
@@ -97,7 +97,7 @@ def first_edge(policy: Policy, limit: float) -> float:
     return min(edge for edge in [*(policy.edges or OWN_EDGES), inf] if edge >= limit)
 
 
-def held(slow: Histogram, edge: float) -> Counts:
+def held(slow: Mapping[float, float], edge: float) -> Counts:
     """Requests with a known time, and those beyond an edge."""
     return Counts(int(sum(slow.values())), int(beyond(slow, edge)))
 
@@ -438,7 +438,7 @@ def test_a_small_difference_is_noticed(changed: str) -> None:
     policy = POLICIES["default"]
     value = getattr(policy, changed)
     other_value = value + 1 if isinstance(value, int) else value * 1.0001
-    state, other = start(policy), Recomputed(replace(policy, **{changed: other_value}))
+    state, other = start(policy), Recomputed(replace(policy, **{changed: other_value}))  # type: ignore[arg-type]
     same = []
     for window in trace(Random("notice 3"), policy):
         state = step(policy, state, window)

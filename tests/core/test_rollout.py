@@ -188,8 +188,35 @@ def test_a_drill_never_promotes(standing: Standing, then: str, hold_s: float) ->
         Rung("candidate placed", 0, {}), Rung("20 %", 200, {}, 10.0, judged=True), Rung("50 %", 500, {}, 10.0, judged=True),
         Rung("100 %", 1000, {}),
     )  # fmt: skip
-    move = next_move(rungs, standing, then, hold_s, rehearsed=True)
+    move = next_move(rungs, standing, then, hold_s, kind="drill")
     takes_everything = move.kind == "promote" or (move.kind == "advance" and move.rung == 3)
     assert not takes_everything, move
     if standing.rung == 2 and standing.waited_s >= 10:
         assert ("abort", "drill") == (move.kind, move.cause)
+
+
+@given(standing=st.builds(
+    Standing, rung=st.integers(0, 2), watched_s=st.floats(0, 1e4), outcome=st.sampled_from(["healthy", "undecided"]),
+    odds=st.floats(0, 1e3), source=st.sampled_from(["", "down"]), hurried=st.sampled_from(["", "ana"]),
+    waited_s=st.floats(0, 1e4),
+), then=st.sampled_from(["roll_back", "promote"]), hold_s=st.floats(0, 1e4))  # fmt: skip
+def test_a_calibration_never_serves_everybody_and_never_waits(standing: Standing, then: str, hold_s: float) -> None:
+    """Whatever is seen, it never takes the last step; where its time on a rung is over it goes on, or goes back."""
+    rungs = (
+        Rung("candidate placed", 0, {}), Rung("20 %", 200, {}, 10.0, judged=True), Rung("50 %", 500, {}, 10.0, judged=True),
+        Rung("100 %", 1000, {}),
+    )  # fmt: skip
+    move = next_move(rungs, standing, then, hold_s, "calibrate")
+    takes_everything = move.kind == "promote" or (move.kind == "advance" and move.rung == 3)
+    assert not takes_everything, move
+    if standing.rung and standing.watched_s >= 10:
+        assert "hold" != move.kind
+    if move.kind == "abort":
+        assert move.cause in ("calibrate", "undecided")
+
+
+def test_a_convicted_copy_goes_back_by_the_verdict() -> None:
+    """The verdict in force judges a copy like any candidate: its conviction comes first."""
+    rungs = (Rung("placed", 0, {}), Rung("50 %", 500, {}, 10.0, judged=True), Rung("100 %", 1000, {}))
+    move = next_move(rungs, Standing(1, 20.0, "unhealthy", 200.0, "it fails"), "roll_back", 0.0, "calibrate")
+    assert ("abort", "verdict", "it fails") == (move.kind, move.cause, move.reason)

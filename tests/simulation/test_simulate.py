@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,23 +13,19 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from penstock import shell
 from penstock.cli import root
-from penstock.core import data
 from penstock.core.history import History
 from penstock.core.known import Known
 from penstock.errors import UsageError
 from penstock.manifest.verdict import Verdict
-from penstock.render.picture import text_of
-from penstock.render.simulated import table
 from penstock.simulating import Asked, Past, study_of
-from penstock.simulation.study import find
 from penstock.testing.simulation import environment
 from tests.cli import beside, penstock
 from tests.site import Site
 
 DOCS = Path(__file__).parents[2] / "docs/reference"
 SCHEMA = json.loads((DOCS / "simulation.schema.json").read_text())
-GOLDEN = Path(__file__).parents[1] / "render/golden/simulated.txt"
 LATENCY = Verdict.model_validate({"latency": {"p99": {"against_stable": "1.3x"}}, "undecided": {"hold": "60s"}})
 PAST = Past(Known(History(40.0, 0.002, 20, 7200.0, 10_000), errors=3.0))
 CANARY = '{is: canary, increments: ["10% up to 1m", "50% up to 1m"]}'
@@ -184,14 +181,12 @@ def test_it_can_be_stopped(site: Site) -> None:
     assert "Traceback" not in err
 
 
-def test_the_table_is_as_it_was() -> None:
-    """For a fixed seed the whole text is the golden one; with 80 cells nothing is wider."""
-    asked = environment({"is": "canary", "increments": ["5% up to 10m", "25% up to 10m"]}).model_copy(
-        update={"verdict": LATENCY}
+def test_numpy_is_loaded_by_the_simulation_alone() -> None:
+    """Neither the verb's own file nor the other verbs load numpy: their start is not what it would cost."""
+    code = (
+        "import sys, importlib\n"
+        "for name in ('simulate', 'plan', 'check', 'status', 'release'): importlib.import_module(f'penstock.cli.{name}')\n"
+        "print([one for one in ('numpy', 'penstock.simulation') if one in sys.modules])"
     )
-    study = study_of(asked, PAST, Asked(100.0, 0.01, {0.5: 20.0, 0.99: 120.0}, 60, 5))
-    found = find(study)
-    told = "".join(f"{text_of(spans).rstrip()}\n" for spans in table(found))
-    assert GOLDEN.read_text() == told
-    assert 80 >= max(len(text_of(spans)) for spans in table(found, 80))
-    assert found == data.load(type(found), data.dump(found))
+    done = shell.run([sys.executable, "-c", code])
+    assert "[]" == done.out.strip(), done.err

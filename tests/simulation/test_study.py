@@ -141,6 +141,14 @@ def test_what_is_foretold_comes(found: Found) -> None:
         assert one.predicted_s == pytest.approx(one.found_s.mean, rel=0.33)
 
 
+def test_clusters_move_the_bound() -> None:
+    """Errors that come three at a time tell a third as much: Wald's bound is three times as late, at the same weight."""
+    flat = replace(SHORT, steps=(Step(0.1, 200),))
+    alone = find(replace(STUDY, course=flat, runs=20))
+    three = find(replace(STUDY, course=flat, runs=20, cluster=3.0, policy=replace(POLICY, dispersion=5.0)))
+    assert 3 * (fault(alone, "10x").limit_s or 0) == pytest.approx(fault(three, "10x").limit_s)
+
+
 def test_a_late_fault_counts_from_its_beginning(found: Found) -> None:
     """Nobody finds a fault before it begins, and none of its time is counted before."""
     late = fault(found, "5x the errors after")

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rollback": ("Make a kept revision serve again.", "Release"),
     "restart": ("Place what serves anew, without a moment of absence.", "Release"),
     "drill": ("Rehearse the rollback, under real traffic.", "Release"),
+    "calibrate": ("Hold what serves against itself, and learn which margins hold.", "Release"),
     "abort": ("Stop the release that runs; what ran before serves again.", "Orders"),
     "hold": ("Keep the release that runs where it is.", "Orders"),
     "promote": ("Let the release that runs go on to 100 %.", "Orders"),

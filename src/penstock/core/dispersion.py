@@ -25,6 +25,7 @@ LEAST_S = 3600.0
 
 _PRIOR, _PRIOR_ERRORS = 3.0, 20.0  # what a few errors are taken for, and how many outweigh that
 _PER_BLOCK, _FEWEST_BLOCKS = 100.0, 3
+_FEWEST_PAIRS = 20  # of windows of both arms: fewer say nothing of a variance
 _ENOUGH, _DEAD = 100.0, 2.0  # from so many errors on, what is within so many standard errors of 1 is 1
 _MEDIAN_COSTS = 1.25  # a median's standard error over a mean's
 _MISSED = 1.25  # clusters that spread over windows show a fifth too little
@@ -81,15 +82,18 @@ def dispersion_of(counts: Counts) -> float | None:
 def dispersion_of_both(candidate: Counts, stable: Counts) -> float:
     """The same from two arms of one version (`calibrate`): what their counts of the same windows differ by beyond chance.
 
-    Drift that both share cancels here, so longer windows are looked at too; the smaller arm's few errors make it rough.
+    Drift that both share cancels here, so longer windows are looked at too, where there are enough of them; the smaller arm's
+    few errors make it rough, so what is within chance is 1: the worst of six lengths would else always show something.
     """
     found = [1.0]
     for scale in (*SCALES_S, 256, 1024):
         mine, others = _windows(candidate, scale), _windows(stable, scale)
-        pairs = [_pair(at, mine[at], others[at]) for at in mine.keys() & others.keys()]
+        pairs = [pair for at in mine.keys() & others.keys() if (pair := _pair(at, mine[at], others[at])).count]
         weight = sum(pair.count for pair in pairs)
         excess = sum(pair.excess for pair in pairs)
-        found.append((excess + _PRIOR_ERRORS) / (weight + _PRIOR_ERRORS))
+        is_chance = excess - weight <= _DEAD * sqrt(sum(pair.variance for pair in pairs))
+        if len(pairs) >= _FEWEST_PAIRS and not is_chance:
+            found.append((excess + _PRIOR_ERRORS) / (weight + _PRIOR_ERRORS))
     return max(found)
 
 

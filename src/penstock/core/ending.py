@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking", "drilled"]
+State = Literal[
+    "released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "baking", "drilled", "calibrated"
+]
 
 # state: (the exit code of a verb that follows a release, what it means)
 STATES: dict[str, tuple[int, str]] = {
@@ -16,6 +18,7 @@ STATES: dict[str, tuple[int, str]] = {
     "released": (0, "It serves all of the environment."),
     "baking": (0, "It serves all of the environment, and is still watched with the power to go back."),
     "drilled": (0, "A drill: the rollback was rehearsed, and what served before serves."),
+    "calibrated": (0, "A calibration: stable was held against itself, and what served before serves."),
     "blocked": (3, "A check, a limit or an error stopped it before anything was changed."),
     "aborted": (3, "A person stopped it before anything was changed."),
     "superseded": (3, "A newer release took its place; what it had changed was put back."),

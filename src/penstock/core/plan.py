@@ -10,12 +10,12 @@ from typing import Any
 from penstock.core import data
 from penstock.core.brought import Brought
 from penstock.core.loosened import loosened
-from penstock.core.pacing import hurried, rehearsal
+from penstock.core.pacing import calibration, hurried, rehearsal
 from penstock.core.plan_defaults import defaulted
 from penstock.core.plan_judges import judges_of
 from penstock.core.plan_stages import Stage, stages_of
 from penstock.core.questions import Gates, gates_of, hopeless, lines_asked, lines_left_out
-from penstock.core.rollout import Place, Rung, alone, ladder, strategies
+from penstock.core.rollout import TURNS, Place, Rung, alone, ladder, strategies
 from penstock.core.target import Capabilities, Desired, Fence, Observed, Revision, UnitDesire
 from penstock.errors import UserError
 from penstock.manifest import Environment
@@ -29,6 +29,7 @@ _MOMENTS: dict[str, tuple[str, ...]] = {
     "rollback": ("candidate", "promoted"),
     "restart": ("candidate", "promoted"),
     "drill": ("candidate",),
+    "calibrate": ("candidate",),
 }
 
 
@@ -36,7 +37,8 @@ _MOMENTS: dict[str, tuple[str, ...]] = {
 class Facts:
     """What was seen when a plan was drawn. `older`: the candidate's commit is an ancestor of what runs. `rehearsed`: when
     the last drill ended (seconds since the epoch), and how many seconds going back took.
-    `faulty`: a drill with a fault planted, which takes its time to be found.
+    `faulty`: a drill with a fault planted, which takes its time to be found. `lasts_s`: how long the increments of a
+    calibration last in all; None: as planned.
     """
 
     release: int
@@ -60,6 +62,7 @@ class Facts:
     branch: str = ""
     labels: tuple[str, ...] = ()
     before: Environment | None = None
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,8 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         rollout = hurried(rollout)
     if facts.kind == "drill":
         rollout = rehearsal(rollout, faulty=facts.faulty)
+    elif facts.kind == "calibrate":
+        rollout = calibration(rollout, facts.lasts_s)
     elif facts.kind != "release":
         rollout = rollout.model_copy(update={"strategy": "all_at_once"})
     stable = facts.stable.id if facts.stable else None
@@ -230,7 +235,7 @@ def _told_apart(environment: Environment, facts: Facts) -> Facts:
 def _gates(environment: Environment, facts: Facts, left_out: Mapping[str, str]) -> Gates:
     """Going back is held up by nobody, not even by a freeze."""
     if facts.kind != "release":
-        return Gates(freezes=facts.kind == "drill")
+        return Gates(freezes=facts.kind in TURNS)
     before = lines_left_out(facts.before, facts.brought, facts.branch, facts.labels) if facts.before else {}
     return gates_of(environment, facts.brought, facts.ordered_by, facts.hotfix, left_out, facts.before, before)
 
@@ -252,16 +257,17 @@ def _strategy(environment: Environment, facts: Facts) -> str:
             reason,
             f"use one of: {', '.join(able)}",
         )
-    if facts.kind == "drill":
-        return _rehearsable(environment, facts)
+    if facts.kind in TURNS:
+        return _turnable(environment, facts)
     return "all_at_once" if facts.stable is None or facts.kind != "release" else asked
 
 
-def _rehearsable(environment: Environment, facts: Facts) -> str:
-    """A drill goes through a canary, whatever the manifest asks of releases: only a split can be taken back half-way."""
+def _turnable(environment: Environment, facts: Facts) -> str:
+    """What always goes back is a canary, whatever the manifest asks: only a split can be taken back half-way."""
     reason = strategies(facts.capabilities)["canary"]
     if reason or facts.stable is None:
-        raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name,
+        what = "there is no rollback to rehearse" if facts.kind == "drill" else "there are no two arms to compare"
+        raise UserError(facts.kind, f"{what} in `{environment.name}`", environment.name,
                         reason or "nothing serves there", "release something there first" if not reason else "")  # fmt: skip
     return "canary"
 

@@ -63,7 +63,7 @@ def _decided(rules: Rules, fold: _Fold, line: dict[str, Any]) -> Decided:
     )  # fmt: skip
     plan = rules.plan
     again = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
-                      rehearsed=plan.kind == "drill")  # fmt: skip
+                      plan.kind)  # fmt: skip
     kind = line["what"].removeprefix("move: ")
     recorded = Move(kind, line["why"], line["to"], line["cause"])
     if recorded.cause == "undecided" and again.cause == "undecided":

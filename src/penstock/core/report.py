@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.core import data
+from penstock.core.calibration import Calibration
 from penstock.core.reading import Reading
 from penstock.core.report_checks import CheckLine, LeftOut, Took, check_lines, left_out, took
 from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
@@ -135,6 +137,7 @@ class Report:
     waits: tuple[Wait, ...] = ()
     waited: Waited = field(default_factory=Waited)
     hotfix: Hotfix | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,13 @@ def tell(known: Known) -> Report:
         follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
         checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
         waits=waits(known.events, until), waited=idle, hotfix=people.hotfix,
+        calibration=_calibration(facts),
     )  # fmt: skip
+
+
+def _calibration(facts: Row) -> Calibration | None:
+    found = facts.get("calibration")
+    return data.load(Calibration, found) if found else None
 
 
 def _people(known: Known) -> People:
@@ -203,7 +212,7 @@ def _arms(row: Row) -> tuple[Arm, ...]:
 
 
 def _harmed(row: Row, arms: Iterable[Arm]) -> int | None:
-    if row["state"] not in (*_WENT_BACK, "drilled"):
+    if row["state"] not in (*_WENT_BACK, "drilled", "calibrated"):
         return None
     return sum(arm.errors for arm in arms if arm.role == "candidate")
 
@@ -218,7 +227,7 @@ def _issues(known: Known, checks: Sequence[CheckLine]) -> tuple[Note, ...]:
         Note(e["text"], at=e["at"], kind=e["kind"])
         for e in known.events
         if (e["kind"] == "note" and not e["key"].startswith("passed:"))
-        or (e["key"] == "back" and known.row["state"] != "drilled")
+        or (e["key"] == "back" and known.row["state"] not in ("drilled", "calibrated"))
     ]
     found += [_note(n) for n in known.notes if n["kind"] in ("issue", "user-report")]
     return tuple(sorted(found, key=lambda note: note.at or 0.0))

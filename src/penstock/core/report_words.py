@@ -19,6 +19,7 @@ HEADLINES = {
     "superseded": "gave way to a newer release in {where}",
     "stuck": "needs a person in {where}",
     "drilled": "rehearsed its rollback in {where}",
+    "calibrated": "was held against itself in {where}",
 }
 BACK = {
     "verdict": "it failed more requests than what ran before", "check": "a check failed", "health": "it was not healthy",
@@ -48,6 +49,8 @@ def _outcome(row: Row) -> str:
     if row["state"] == "blocked" and row["cause"] in BLOCKED:
         return f"{what} was not released to {where}, and nothing was changed: {BLOCKED[row['cause']]}"
     told = HEADLINES.get(row["state"], "is under way to {where}").format(where=where)
+    if row["kind"] == "calibrate" and (row["state"], row["cause"]) == ("rolled_back", "verdict"):
+        return f"{what}, an identical copy of what serves, was sent back in {where}: the verdict is too strict for this traffic"
     reason = BACK.get(row["cause"], "") if row["state"] == "rolled_back" else ""
     return f"{what} {told}{': ' + reason if reason else ''}"
 
@@ -56,7 +59,9 @@ def next_actions(
     row: Row, hotfix: Hotfix | None, questions: Sequence[Question], checks: Sequence[CheckLine], testimony: int
 ) -> Iterator[str]:
     """What the outcome asks for. `testimony`: how many pieces of the candidate's own were kept."""
-    if row["state"] == "rolled_back":
+    if row["kind"] == "calibrate" and row["facts"].get("calibration", {}).get("patch"):
+        yield "put the patch of this calibration into `verdict`, or find out why two arms of one version differ"
+    elif row["state"] == "rolled_back" and row["kind"] != "calibrate":
         kept = f"; its logs and last answers are kept as evidence ({testimony} {'file' if testimony == 1 else 'files'})"
         yield f"find out why {row['revision']} was rolled back, and release a commit that mends it{kept if testimony else ''}"
     if row["state"] == "stuck":

@@ -14,6 +14,12 @@ from penstock.core.target import Capabilities, UnitDesire
 from penstock.core.verdict import GATE
 from penstock.manifest.rollout import Increment, Rollout
 
+TURNS = {
+    "drill": "the drill goes back, as rehearsed",
+    "calibrate": "the calibration goes back, as planned",
+}
+"""The kinds of release that always go back, and why; the kind is the cause of their ending."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -117,13 +123,11 @@ def alone(places: Mapping[str, Place], revision: str) -> dict[str, UnitDesire]:
     }
 
 
-def next_move(
-    rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: float, *, rehearsed: bool = False
-) -> Move:
+def next_move(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s: float, kind: str = "release") -> Move:
     """The next move. Orders and trouble come first, then the verdict, then the time that a rung asks for.
 
-    `then` is what happens when the last rung's evidence is still undecided after `hold_s` more seconds. `rehearsed`: it
-    is a drill, which goes back from the last rung before 100 % whatever the evidence says.
+    `then` is what happens when the last rung's evidence is still undecided after `hold_s` more seconds. A `kind`
+    of `TURNS` goes back from the last rung before 100 % whatever the evidence says.
     """
     if standing.order:
         return Move("abort", standing.order[1], cause=standing.order[0])
@@ -139,15 +143,20 @@ def next_move(
         move = _on(rungs, standing, f"{standing.hurried} asked to go on to 100 %", to=len(rungs) - 1)
     else:
         move = _by_evidence(rungs, standing, then, hold_s)
-    return _turned(rungs, standing, move) if rehearsed else move
+    return _turned(rungs, standing, move, kind) if kind in TURNS else move
 
 
-def _turned(rungs: tuple[Rung, ...], standing: Standing, move: Move) -> Move:
-    """A drill goes back where a release would take everything, and does not wait for evidence once its time is over."""
-    last = len(rungs) - 1
-    over = max(standing.watched_s, standing.waited_s) >= rungs[standing.rung].duration_s
-    if move.kind == "promote" or (move.kind == "advance" and move.rung == last) or (standing.rung == last - 1 and over):
-        return Move("abort", "the drill goes back, as rehearsed", cause="drill")
+def _turned(rungs: tuple[Rung, ...], standing: Standing, move: Move, kind: str) -> Move:
+    """It goes back where a release would take everything, and does not wait for evidence once its time is over.
+
+    Nor does a calibration on an earlier rung: where a release would not go on yet, it has learned what it is there for.
+    """
+    last, rung = len(rungs) - 1, rungs[standing.rung]
+    over = max(standing.watched_s, standing.waited_s) >= rung.duration_s
+    waits = kind == "calibrate" and rung.judged and move.kind == "hold" and standing.watched_s >= rung.duration_s
+    takes_all = move.kind == "promote" or (move.kind == "advance" and move.rung == last)
+    if takes_all or waits or (standing.rung == last - 1 and over):
+        return Move("abort", TURNS[kind], cause=kind)
     return move
 
 

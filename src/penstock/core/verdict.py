@@ -33,6 +33,7 @@ __all__ = [
     "Verdict",
     "Watched",
     "Window",
+    "fits",
     "fold",
     "judge",
     "spoken",
@@ -50,7 +51,7 @@ class State:
 
     `candidate` and `stable` count the requests of both arms in the same seconds; `candidate_alone` and
     `stable_alone` those while the other arm was silent. `pending` and `pending_synthetic` are pools that are still too small
-    to judge. `slow` and `recent` are stable's recent past. `suspended`: the limits that the last window was not held
+    to judge. `slow` and `recent` are stable's recent past. `unjudged`: the limits that the last window was not held
     against. `compared`: channel -> requests (and what of them counts against it) of candidate and stable, beyond errors.
     `synthetic` are Penstock's own requests. `convicted` is final.
     """
@@ -66,7 +67,7 @@ class State:
     pending_synthetic: Window | None = None
     slow: Slow = field(default_factory=Slow)
     recent: dict[str, tuple[float, float]] = field(default_factory=dict)
-    suspended: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     compared: dict[str, Pair] = field(default_factory=dict)
     synthetic: Pair = (NOTHING, NOTHING)
     convicted: bool = False
@@ -102,6 +103,13 @@ def start(policy: Policy) -> State:
     channels = {name: begin(prior, policy.starts) for name, prior in policy.priors.items()}
     acceptance = {name: begin(prior) for name, prior in policy.accepting.items()}
     return State(channels, acceptance if channels else {}, slow=slow.begin(policy))
+
+
+def fits(policy: Policy, state: State) -> bool:
+    """Whether a state holds the very bets of a policy; one that an older Penstock left does not."""
+    held = {**state.channels, **{f"for {name}": process for name, process in state.acceptance.items()}}
+    asked = {**policy.priors, **{f"for {name}": prior for name, prior in policy.accepting.items() if policy.priors}}
+    return {name: len(process.bets) for name, process in held.items()} == {name: len(p) for name, p in asked.items()}
 
 
 def fold(policy: Policy, state: State, watched: Watched) -> State:
@@ -147,7 +155,7 @@ def judge(policy: Policy, state: State) -> Verdict:
     verdict = Verdict(
         outcome, odds, acceptance, channels,
         state.candidate if policy.compared else state.candidate_alone,
-        state.stable, state.watched_s, "absolute" in state.suspended, state.dropped, "",
+        state.stable, state.watched_s, "absolute" in state.unjudged, state.dropped, "",
         accepting, state.compared, state.synthetic,
     )  # fmt: skip
     return replace(verdict, sentence=verdict_words.sentence(policy, state, verdict))

@@ -23,8 +23,8 @@ def sentence(policy: Policy, state: State, verdict: Verdict) -> str:
         return "no request on the candidate was judged yet: that is neither good nor bad"
     most = max(policy.weights, key=lambda name: policy.weights[name] * verdict.channels[name])
     said = [f"{_measured(policy, state, most)}; {_evidence(policy, state, verdict, most)}"]
-    if state.suspended:
-        limits = " and ".join(_limit(policy, name) for name in state.suspended)
+    if state.unjudged:
+        limits = " and ".join(_limit(policy, name) for name in state.unjudged)
         said.append(f"stable itself breaks the limit of {limits}, which therefore does not judge")
     return "; ".join(said)
 

@@ -193,9 +193,7 @@ def as_written(value: Any, kind: Any) -> str:
 
 
 def _section_as_written(value: Section) -> str:
-    if isinstance(value, Margin | Slower):
-        return f"{value.ratio:g}x + {value.points * 100:g}pp"
-    if isinstance(value, Bound):
+    if isinstance(value, Margin | Slower | Bound):
         return str(value)
     if isinstance(value, Amount):
         return str(value.count) if value.count is not None else share_as_written(value.share or 0)

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.records.store import Row, Store
 
 RUNNING = ("planned", "waiting", "awaiting", "rolling_out")
-ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "drilled")
+ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "drilled", "calibrated")
 
 
 def create(store: Store, now: float, **fields: Any) -> int:
@@ -86,6 +86,15 @@ def rehearsed(store: Store, service: str, environment: str) -> tuple[float, floa
     """When the last drill ended, and how many seconds going back took; None before the first."""
     drill = last_drill(store, service, environment)
     return (drill["ended_at"], drill["facts"].get("back_s", 0.0)) if drill else None
+
+
+def last_calibration(store: Store, service: str, environment: str) -> Row | None:
+    """The newest calibration of an environment that learned something, however it ended."""
+    row = store.row(
+        "SELECT * FROM releases WHERE service = ? AND environment = ? AND kind = 'calibrate' AND ended_at IS NOT NULL"
+        " AND json_extract(facts, '$.calibration') IS NOT NULL ORDER BY number DESC LIMIT 1", service, environment,
+    )  # fmt: skip
+    return _read(row) if row else None
 
 
 def serving(store: Store, service: str, environment: str) -> Row | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from penstock.core.report import Note, Report
+from penstock.render import calibration
 from penstock.render.charts import charts
 from penstock.render.page_checks import checks, evidence
 from penstock.render.page_parts import items, listed, section, table
@@ -57,6 +58,7 @@ def page(report: Report) -> str:
         _facts(report),
         _charts(report),
         _requests(report),
+        calibration.page(report.calibration),
         checks(report),
         people(report),
         _notes("Issues encountered", report.issues, report, "None."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from penstock.core.report import FollowUp, Note, Report
-from penstock.render import report_checks, report_people
+from penstock.render import calibration, report_checks, report_people
 from penstock.render.markdown import cell, items, one_line, section
 from penstock.render.words import count, moment, share, span
 
@@ -20,6 +20,7 @@ def markdown(report: Report) -> str:
         report.sentence,
         "\n".join(TABLE + [f"| {name} | {cell(value)} |" for name, value in facts(report)]),
         _requests(report),
+        calibration.markdown(report.calibration),
         report_checks.markdown(report),
         report_people.markdown(report),
         section("Issues encountered", [line(note, report.asked_at) for note in report.issues], "None."),

@@ -32,7 +32,7 @@ PEERS = (
 def table(found: Found, cells: int | None = None) -> list[Line]:
     """All of it. `cells` None: nothing is cut."""
     runs = f"{count(found.faults[0].runs)} releases each" if found.faults else ""
-    made = [line((about(found.traffic), "strong")), *_wrapped(plan(found), cells), ()]
+    made = [*_wrapped(about(found.traffic), cells, "strong"), *_wrapped(plan(found), cells), ()]
     made += _listed("Good releases", good(found.good), cells)
     made += _table(f"Faults, {runs}: until found", FOUND, [row(one) for one in found.faults], FOUND_LEGEND, cells)
     made += _listed("", remarks(found), cells)

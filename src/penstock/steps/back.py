@@ -94,7 +94,7 @@ def back_ending(world: World, plan: Plan, ending: Ending, back: Back, unverified
     releases.add_facts(world.store, world.release, back_s=back.took_s, verified=not unverified)
     if row["options"].get("fault"):
         return _fault_ending(ending, sentence)
-    state = {"superseded": "superseded", "drill": "drilled"}.get(ending.cause, "rolled_back")
+    state = {"superseded": "superseded", "drill": "drilled", "calibrate": "calibrated"}.get(ending.cause, "rolled_back")
     return Ending(state, ending.cause, sentence)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from penstock.records import environments, releases
 from penstock.steps import orders
 from penstock.steps.learn import policies_of
 from penstock.steps.trouble import critical_lines
-from penstock.steps.watch import Watched, begin, is_time_for_logs, look_until, trouble_now
+from penstock.steps.watch import Watched, begin, fitting, is_time_for_logs, look_until, trouble_now
 from penstock.steps.world import World
 
 
@@ -24,7 +24,7 @@ def bake(world: World, plan: Plan, before: Watched | None) -> Watched:
     environment is ours again.
     """
     policies = policies_of(world)
-    now = before or _next_hour(world, policies, plan)
+    now = fitting(world, policies, before) if before else _next_hour(world, policies, plan)
     seen = look_until(world, plan, policies, now, lambda w: _next(world, plan, policies, w), "bake")
     releases.add_facts(world.store, world.release, baked=data.dump(seen))
     if seen.move.kind == "abort":
@@ -40,7 +40,7 @@ def _next_hour(world: World, policies: tuple[Policy, ...], plan: Plan) -> Watche
     baked = world.row()["facts"].get("baked")
     if baked is None:
         return begin(world, policies, len(plan.rungs) - 1, None)
-    before = data.load(Watched, baked)
+    before = fitting(world, policies, data.load(Watched, baked))
     return replace(before, base_s=before.base_s + before.watched_s, watched_s=0.0, waited_s=0.0, open_s=0.0)
 
 

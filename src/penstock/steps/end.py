@@ -21,7 +21,7 @@ from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
 from penstock.render.template import fill
-from penstock.steps import orders
+from penstock.steps import calibrate, orders
 from penstock.steps.back import with_contacts
 from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
@@ -62,6 +62,7 @@ def end(world: World, ending: Ending) -> Ending:
     readings = _count(world, patiently=ending.state != "baking")
     if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
+    calibrate.keep(world, readings or ())
     kept = _keep_readings(world, readings) if readings is not None else ""
     world.record(
         f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence, readings=kept

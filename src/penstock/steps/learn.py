@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penstock.core import data
+from penstock.core.calibration import Calibration, reckoned_with
 from penstock.core.foresight import ahead_of
 from penstock.core.known import NOTHING_KNOWN, Known, known_of
 from penstock.core.policies import bake_policies, rollout_policy
@@ -11,6 +12,7 @@ from penstock.errors import PenstockError, StateError
 from penstock.manifest import Environment
 from penstock.ports import Metrics
 from penstock.records import releases
+from penstock.records.store import Store
 from penstock.steps.world import World
 
 DAY_S = 86_400.0
@@ -34,6 +36,8 @@ def learn(world: World, stable: str | None) -> Known:
         raise
     except PenstockError as error:
         world.tell("past:errored", "note", f"the past of this environment cannot be read: {error.what}")
+    row = world.row()
+    known = reckoned_with(known, last_calibration(world.store, row["service"], row["environment"]))
     ahead = ahead_of(world.environment, known) if stable else None
     warned = ahead is not None and known.history is not None and not ahead.is_enough
     for number, sentence in enumerate(ahead.sentences if ahead and warned else ()):
@@ -42,6 +46,12 @@ def learn(world: World, stable: str | None) -> Known:
         world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")
     releases.add_facts(world.store, world.release, known=data.dump(known), ahead=list(ahead.sentences) if ahead else [])
     return known
+
+
+def last_calibration(store: Store, service: str, environment: str) -> Calibration | None:
+    """What the last calibration of an environment taught; None before the first."""
+    found = releases.last_calibration(store, service, environment)
+    return data.load(Calibration, found["facts"]["calibration"]) if found else None
 
 
 def known(world: World) -> Known:

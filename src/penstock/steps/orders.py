@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from penstock.core.ending import Ending, Over
+from penstock.core.rollout import TURNS
 from penstock.records import freezes, orders
 from penstock.steps.world import World
 
@@ -40,7 +41,7 @@ def _under_freeze(world: World, asked: Asked) -> Asked:
     if asked.ends or windows is None or windows.on_freeze == "finish" or row["state"] != "rolling_out":
         return asked
     freeze = freezes.in_force(world.store, row["service"], row["environment"], world.clock.now())
-    if freeze is None or row["kind"] not in ("release", "drill"):
+    if freeze is None or row["kind"] not in ("release", *TURNS):
         return asked
     said = f"{freeze['person']} froze {row['environment']}: {freeze['reason']}"
     if windows.on_freeze == "roll_back":

@@ -71,6 +71,7 @@ def draw_plan(world: World, revision: Revision) -> Plan:
             brought=world.brings(stable.commit if stable else None, revision.commit), ordered_by=row["person"],
             hotfix=row["options"].get("hotfix", ""), branch=row["options"].get("branch", ""),
             labels=tuple(row["options"].get("labels", ())), before=world.before(stable.commit) if stable else None,
+            lasts_s=row["options"].get("lasts_s"),
         ),
     )  # fmt: skip
     plain = data.dump(plan)
@@ -87,14 +88,18 @@ def draw_plan(world: World, revision: Revision) -> Plan:
 
 def _keep_rules(world: World, plan: Plan) -> str:
     """By what will be decided, as evidence: with the readings, all that is needed to decide again. Returns its digest."""
-    rules = Rules(
-        plan, policy_of(world), policies_of(world), world.target.capabilities().settle_s, world.metrics.step_s,
-        latency.warm_up_s if (latency := world.environment.verdict.latency) else 0.0,
-    )  # fmt: skip
-    text = data.canonical(data.dump(rules))
+    text = data.canonical(data.dump(rules_of(world, plan)))
     return evidence.keep(
         world.store, world.evidence, world.clock.now(), world.release, "rules", "application/json", text
     )
+
+
+def rules_of(world: World, plan: Plan) -> Rules:
+    """By what a release is decided."""
+    return Rules(
+        plan, policy_of(world), policies_of(world), world.target.capabilities().settle_s, world.metrics.step_s,
+        latency.warm_up_s if (latency := world.environment.verdict.latency) else 0.0,
+    )  # fmt: skip
 
 
 def _keep_commits(world: World, plan: Plan) -> None:

@@ -90,7 +90,18 @@ def begin(world: World, policies: tuple[Policy, ...], rung: int, before: Watched
         state, *also = (verdict.start(policy) for policy in policies)
         position = world.row()["facts"].get("position", "")
         return Watched(Move("hold", "begins", rung), rung, state, position, also=tuple(also))
+    before = fitting(world, policies, before)
     return before if before.rung == rung else replace(before, rung=rung, watched_s=0.0, waited_s=0.0, open_s=0.0)
+
+
+def fitting(world: World, policies: tuple[Policy, ...], before: Watched) -> Watched:
+    """The same; where an older Penstock began to watch, with evidence that begins anew, for its bets are not ours."""
+    states = (before.state, *before.also)
+    if all(verdict.fits(policy, state) for policy, state in zip(policies, states, strict=True)):
+        return before
+    world.tell("evidence:anew", "note", "an older Penstock began to watch this release: its evidence begins anew")
+    state, *also = (verdict.start(policy) for policy in policies)
+    return replace(before, state=state, also=tuple(also))
 
 
 def look_until(
@@ -195,7 +206,7 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
         hurried=asked.hurried, waited_s=seen.waited_s, unmet=seen.unmet,
     )  # fmt: skip
     move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
-                     rehearsed=plan.kind == "drill")  # fmt: skip
+                     plan.kind)  # fmt: skip
     names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried", "unmet")
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
