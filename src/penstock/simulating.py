@@ -41,11 +41,6 @@ class Asked:
     runs: int | None = None
     seed: int = 1
 
-    @property
-    def is_enough(self) -> bool:
-        """Whether nothing need be known of the past."""
-        return self.rps is not None and self.error_rate is not None
-
 
 @dataclass(frozen=True)
 class Past:
@@ -92,7 +87,7 @@ def study_of(environment: Environment, past: Past, asked: Asked) -> Study:
     known = replace(past.known, history=history, quantiles_us=_quantiles(environment, past.known, service))
     policy = rollout_policy(environment, known)
     course = _course(environment)
-    left_out = tuple(_left_out(environment, policy, service))
+    left_out = tuple(_left_out(environment, past, policy, service))
     judged = replace(policy, rates=(), latency=policy.latency if service.median_ms else ())
     planned_s = sum(step.duration_s for step in course.steps)
     usual = round((RUNS_TIMED if judged.latency else RUNS) * min(1.0, _BRIEF_S / planned_s))
@@ -159,8 +154,10 @@ def _course(environment: Environment) -> Course:
     return Course(tuple(steps), undecided.hold_s, undecided.then)
 
 
-def _left_out(environment: Environment, policy: Policy, service: Service) -> Iterator[str]:
+def _left_out(environment: Environment, past: Past, policy: Policy, service: Service) -> Iterator[str]:
     asked = environment.verdict
+    if past.known.errors is None:
+        yield "clusters of errors: the past says too little of them, so errors come one by one"
     if asked.latency and not policy.latency:
         yield "`latency`: the source's buckets were never seen, so it is not judged in a release either"
     elif policy.latency and service.median_ms is None:

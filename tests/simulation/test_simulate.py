@@ -80,6 +80,13 @@ def test_what_is_not_known_must_be_said(past: Past, asked: Asked, missing: str) 
     assert (past.unknown or "there were no requests") == refused.value.why
 
 
+def test_what_the_past_does_not_say_of_clusters_is_said() -> None:
+    """Where nothing is known of clusters, errors come one by one, and that is among what was left out."""
+    study = study_of(environment(), Past(unknown="nothing yet"), Asked(rps=5.0, error_rate=0.01))
+    assert 1.0 == study.cluster
+    assert "errors come one by one" in study.left_out[0]
+
+
 def test_only_a_canary_is_simulated() -> None:
     """A rollout that compares nothing has no verdict to try."""
     with pytest.raises(UsageError) as refused:

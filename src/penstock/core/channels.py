@@ -145,7 +145,9 @@ def _latency(policy: Policy, past: Past, pool: Window, found: Bets) -> None:
 
 
 def _rate(rule: RateRule, pool: Window, found: Bets) -> None:
-    """Counts of events are no shares of requests, but (*) holds for any counts whose mean is a rate times the requests."""
+    """Counts of events are no shares of requests, but (*) holds for Poisson counts, and for those that come in clusters as
+    far as the rule knows of them: several items of one order are a cluster.
+    """
     if not pool.split:
         return
     events = pool.events.get(rule.name, (0, 0))

@@ -55,6 +55,16 @@ def errors_of(readings: Iterable[Reading], revision: str) -> dict[int, tuple[int
     return found
 
 
+def events_of(readings: Iterable[Reading], revision: str, name: str) -> dict[int, tuple[int, int]]:
+    """A revision's requests and events of a name by the second."""
+    found: dict[int, tuple[int, int]] = {}
+    for one in readings:
+        if one.revision == revision and one.final and one.era and not one.synthetic:
+            before = found.get(int(one.start), (0, 0))
+            found[int(one.start)] = (before[0] + one.requests, before[1] + dict(one.events).get(name, 0))
+    return found
+
+
 def slow_of(readings: Iterable[Reading], revision: str, share: float) -> dict[int, tuple[int, int]]:
     """A revision's requests and those beyond its own quantile over the whole time, by the second."""
     mine = [r for r in readings if r.revision == revision and r.final and r.era and not r.synthetic and r.latency]

@@ -162,7 +162,7 @@ def log_factors(
     """Log of (*) for one window, for each `a` of `bets`; with clusters (see `clustered`), of its form for these."""
     errors, exposed, m = candidate.errors, candidate.requests * margin.points, (dispersion + 1) / 2
     if margin.ratio == 0:
-        return [(errors * _log_paid(a - 1, m) if errors else 0.0) - exposed * (a - 1) for a in bets]
+        return [(errors * log_paid(a - 1, m) if errors else 0.0) - exposed * (a - 1) for a in bets]
     if not (candidate.requests and stable.requests):
         return [0.0] * len(bets)
     share, others = margin.ratio * candidate.requests / stable.requests, stable.errors
@@ -171,11 +171,11 @@ def log_factors(
             return [exposed * (1 - a) for a in bets]
         return [errors * log(a) - exposed * (a - 1) + others * log1p(-share * (a - 1)) for a in bets]
     return [
-        errors * _log_paid(a - 1, m) - exposed * (a - 1) + others * _log_paid(-share * (a - 1), m) for a in bets
+        errors * log_paid(a - 1, m) - exposed * (a - 1) + others * log_paid(-share * (a - 1), m) for a in bets
     ]  # fmt: skip
 
 
-def _log_paid(gain: float, cluster: float) -> float:
+def log_paid(gain: float, cluster: float) -> float:
     """Log of what one error pays if a whole cluster, of this mean size, is to pay 1 + gain for each error in the mean."""
     return log1p(gain) if cluster == 1 else log1p(cluster * gain) - log1p((cluster - 1) * gain)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, log1p
+from math import log
 
-from penstock.core.eprocess import CAP, Margin, bets_for, log_sum
+from penstock.core.eprocess import CAP, Margin, bets_for, log_paid, log_sum
 from penstock.core.policy import AS_GOOD, Policy
 
 WEIGHTS = (50, 100, 250, 500)  # permille
@@ -61,15 +61,15 @@ def _growth(policy: Policy, candidate: float, stable: float, rate: float) -> lis
         return [0.0]
     base = max(rate, 1e-6)
     split = candidate / stable if policy.compared else 0.0
-    bets = bets_for(base, split, policy.accepted, AS_GOOD.ratios)
-    return [min(CAP, _mean_log(policy.accepted, candidate, stable, a, base) / policy.dispersion) for a in bets]
+    bets, m = bets_for(base, split, policy.accepted, AS_GOOD.ratios, policy.dispersion), (policy.dispersion + 1) / 2
+    return [min(CAP, _mean_log(policy.accepted, candidate, stable, a, base, m)) for a in bets]
 
 
-def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: float) -> float:
-    alone = candidate * (rate * log(a) - margin.points * (a - 1))
+def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: float, cluster: float) -> float:
+    alone = candidate * (rate * log_paid(a - 1, cluster) - margin.points * (a - 1))
     if margin.ratio == 0:
         return alone
-    return alone + stable * rate * log1p(-margin.ratio * candidate / stable * (a - 1))
+    return alone + stable * rate * log_paid(-margin.ratio * candidate / stable * (a - 1), cluster)
 
 
 def _sentence(traffic: float, weight: int, now: float | None, at: dict[int, float | None]) -> str:

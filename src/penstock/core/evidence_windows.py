@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 
 from penstock.core.eprocess import Counts
 from penstock.core.latency import Latency, merged
@@ -105,7 +103,7 @@ def windows(readings: Iterable[Reading], candidate: str, stable: str | None, era
     depend on its unit, and the verdict speaks of the release's requests as a whole: a quiet unit neither
     starves nor delays it.
     """
-    kept: list[Reading] = []
+    seconds: dict[tuple[float, int, bool], list[Reading]] = {}
     dropped: dict[str, int] = {}
     for reading in readings:
         if not reading.final:
@@ -114,26 +112,25 @@ def windows(readings: Iterable[Reading], candidate: str, stable: str | None, era
         if reason:
             dropped[reason] = dropped.get(reason, 0) + reading.requests
         else:
-            kept.append(reading)
-    when = attrgetter("start", "era", "synthetic")
-    seconds = groupby(sorted(kept, key=when), when)
-    return Watched(tuple(_window(list(rows), candidate, stable, eras) for _, rows in seconds), dropped)
+            seconds.setdefault((reading.start, reading.era, reading.synthetic), []).append(reading)
+    return Watched(tuple([_window(rows, candidate, stable, eras) for _, rows in sorted(seconds.items())]), dropped)
 
 
 def _window(rows: list[Reading], candidate: str, stable: str | None, eras: Eras) -> Window:
     first = rows[0]
-    span_s = max(row.end - row.start for row in rows)
+    span_s = max([row.end - row.start for row in rows])
     mine = [row for row in rows if row.revision == candidate]
     others = [row for row in rows if row.revision == stable and row.revision != candidate]
     slow = NO_LATENCY
-    if any(row.latency for row in rows) and eras.is_warm(first):
-        slow = (merged(row.latency for row in mine), merged(row.latency for row in others))
-    return Window(
-        first.start, _counts(mine), _counts(others), first.era, span_s, slow, _events(mine, others), first.synthetic
-    )
+    if any([row.latency for row in rows]) and eras.is_warm(first):
+        slow = (merged([row.latency for row in mine]), merged([row.latency for row in others]))
+    events = _events(mine, others) if any([row.events for row in rows]) else {}
+    return Window(first.start, _counts(mine), _counts(others), first.era, span_s, slow, events, first.synthetic)
 
 
 def _counts(rows: list[Reading]) -> Counts:
+    if len(rows) == 1:
+        return Counts(rows[0].requests, rows[0].errors)
     return Counts(sum([row.requests for row in rows]), sum([row.errors for row in rows]))
 
 

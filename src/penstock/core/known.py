@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock.core.dispersion import dispersion_of, errors_of, slow_of
+from penstock.core.dispersion import dispersion_of, errors_of, events_of, slow_of
 from penstock.core.history import History, summary
 from penstock.core.latency import EDGES, merged, quantile
 from penstock.core.reading import Reading
@@ -18,7 +18,7 @@ _ENOUGH = 1000  # so many requests of stable's, and its error rate steers the fi
 class Known:
     """`history`: traffic and stable's answers; None: nothing was read. `errors`: the over-dispersion of stable's errors; None:
     too little history to tell. `slow`: that of requests beyond each quantile, `quantiles_us` the quantiles (0.99) themselves.
-    `edges` are those of the source's buckets, where they are not our own.
+    `edges` are those of the source's buckets, where they are not our own. `rates` is the over-dispersion of named events.
     """
 
     history: History | None = None
@@ -26,6 +26,7 @@ class Known:
     slow: dict[float, float] = field(default_factory=dict)
     quantiles_us: dict[float, float] = field(default_factory=dict)
     edges: tuple[float, ...] = ()
+    rates: dict[str, float] = field(default_factory=dict)
 
     @property
     def error_rate(self) -> float | None:
@@ -38,9 +39,12 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
-def known_of(past: Sequence[Reading], timed: Sequence[Reading], stable: str | None, shares: Sequence[float]) -> Known:
+def known_of(
+    past: Sequence[Reading], timed: Sequence[Reading], stable: str | None, shares: Sequence[float],
+    events: Sequence[str] = (),
+) -> Known:  # fmt: skip
     """What readings tell: `past` a day of counts, `timed` some hours with histograms (it may be the same), `shares` the
-    quantiles that will be judged.
+    quantiles that will be judged, `events` those that will be judged as rates.
     """
     if stable is None:
         return NOTHING_KNOWN
@@ -52,6 +56,7 @@ def known_of(past: Sequence[Reading], timed: Sequence[Reading], stable: str | No
     return Known(
         summary(past, stable), _rounded(dispersion_of(errors_of(past, stable))),
         {share: round(one, 2) for share, one in slow.items()}, found, () if edges <= _OWN else tuple(sorted(edges)),
+        {name: round(one, 2) for name in events if (one := dispersion_of(events_of(past, stable, name))) is not None},
     )  # fmt: skip
 
 

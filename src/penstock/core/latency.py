@@ -33,8 +33,11 @@ EDGES = _edges()
 
 def merged(histograms: Iterable[Latency]) -> Latency:
     """All requests of several histograms."""
+    some = [histogram for histogram in histograms if histogram]
+    if len(some) < 2:
+        return some[0] if some else ()
     sums: dict[float, int] = {}
-    for histogram in histograms:
+    for histogram in some:
         for edge, count in histogram:
             sums[edge] = sums.get(edge, 0) + count
     return tuple(sorted(sums.items()))

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, log1p, sqrt
 
-from penstock.core.eprocess import CAP, Margin, Prior, bets_against, growth_optimal, log_sum
+from penstock.core.eprocess import CAP, Margin, Prior, bets_against, growth_optimal, log_paid, log_sum
 from penstock.core.policy import Policy
 
-_OVERSHOOT = 0.3  # of what the last error brings: the part that is beyond the mark, in the mean (fitted; `bench speed`)
+_OVERSHOOT, _LUCK = 0.45, 0.4
+"""Of what the last error brings, the part that is beyond the mark in the mean; and what chance brings a mixture before its mean
+path does, in nats. Fitted to simulated delays: `python -m bench verdict-speed`."""
 _LATE = 0.8  # looks, from when the evidence is there until it is seen (fitted likewise)
 _LONGEST_S = 7 * 86_400.0
 
@@ -95,7 +97,7 @@ def predict(policy: Policy, strata: Strata, worse: float, base: float) -> Predic
     gains = [max(one[at][1] for one in bets) for at in range(len(prior))]
     best = max(range(len(prior)), key=lambda at: growths[at])
     needed = -log(policy.false_rollbacks * policy.weights[channel] * policy.starts.at_once)
-    found = _reached(prior, growths, needed + _OVERSHOOT * min(CAP, gains[best]))
+    found = _reached(prior, growths, needed + _OVERSHOOT * min(CAP, gains[best]) - _LUCK)
     if found is None:
         return Prediction(None, limit_s, None, limit_s * excess_per_s)
     seconds = found + _LATE * look_s
@@ -117,8 +119,8 @@ def _bets(
     found = []
     for a in bets_against(base, split, margin, prior.ratios, policy.dispersion):
         y = a - 1
-        won = _log_paid(y, m)
-        others = stable * base * _log_paid(-margin.ratio * split * y, m) if margin.ratio else 0.0
+        won = log_paid(y, m)
+        others = stable * base * log_paid(-margin.ratio * split * y, m) if margin.ratio else 0.0
         steady = (others - candidate * margin.points * y) * look_s
         found.append((_capped(candidate * worse * look_s, won, steady) / look_s, won))
     return found
@@ -148,7 +150,3 @@ def _reached(prior: Prior, growths: Sequence[float], mark: float) -> float | Non
         middle = (low + high) / 2
         low, high = (low, middle) if evidence(middle) >= mark else (middle, high)
     return high
-
-
-def _log_paid(gain: float, cluster: float) -> float:
-    return log1p(cluster * gain) - log1p((cluster - 1) * gain)

@@ -24,7 +24,8 @@ def look_back(metrics: Metrics, environment: Environment, stable: str | None) ->
     latency = environment.verdict.latency
     shares = tuple(latency.asked()) if latency else ()
     past = metrics.past(DAY_S, latency=False)
-    return known_of(past, metrics.past(TIMED_S, latency=True) if shares else [], stable, shares)
+    timed = metrics.past(TIMED_S, latency=True) if shares else []
+    return known_of(past, timed, stable, shares, tuple(environment.verdict.rates))
 
 
 def learn(world: World, stable: str | None) -> Known:
