@@ -122,9 +122,9 @@ def _window(rows: list[Reading], candidate: str, stable: str | None, eras: Eras)
     mine = [row for row in rows if row.revision == candidate]
     others = [row for row in rows if row.revision == stable and row.revision != candidate]
     slow = NO_LATENCY
-    if any([row.latency for row in rows]) and eras.is_warm(first):
+    if any(row.latency for row in rows) and eras.is_warm(first):
         slow = (merged([row.latency for row in mine]), merged([row.latency for row in others]))
-    events = _events(mine, others) if any([row.events for row in rows]) else {}
+    events = _events(mine, others) if any(row.events for row in rows) else {}
     return Window(first.start, _counts(mine), _counts(others), first.era, span_s, slow, events, first.synthetic)
 
 
