@@ -220,9 +220,17 @@ def draw(environment: Environment, facts: Facts) -> Plan:
         prepares=environment.prepare is not None and facts.kind == "release",
         contacts=contacts(environment.groups),
         gates=gates,
-        judges=judges_of(environment, compared=any(rung.judged for rung in rungs)) if facts.kind == "release" else (),
+        judges=_judges(environment, facts, rungs),
     )
     return replace(plan, stages=stages_of(environment, plan), way_back=_way_back(plan, facts))
+
+
+def _judges(environment: Environment, facts: Facts, rungs: tuple[Rung, ...]) -> tuple[str, ...]:
+    """Where no requests are watched, neither beside stable nor in a bake, nothing of `verdict` judges."""
+    compared = any(rung.judged for rung in rungs)
+    if facts.kind != "release" or not (compared or environment.bake):
+        return ()
+    return judges_of(environment, compared=compared)
 
 
 def _told_apart(environment: Environment, facts: Facts) -> Facts:
