@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 
 from penstock.core.eprocess import Margin
 from penstock.core.evidence_outlook import WEIGHTS
-from penstock.core.foresight import foresee, seconds_to_find
+from penstock.core.foresight import ahead_of, foresee, seconds_to_find
 from penstock.core.history import History
+from penstock.core.known import Known
 from penstock.core.policy import Policy
 from penstock.core.prediction import information, wald_s
 from penstock.core.verdict import Counts, Window, start, step
+from penstock.manifest import Environment, TargetEntry
+from penstock.manifest.rollout import Rollout
+from penstock.manifest.section import Section
 
 EQUAL = Margin(1.0, 0.0)
 STRICT = Policy(ratio=1.0, points=0.0, at_most=None)
@@ -267,3 +271,19 @@ def test_a_past_without_errors_is_not_reckoned_as_none() -> None:
 
     assert "none of stable's failed" in found.sentences[0]
     assert found.prospects[1].at[500] is not None
+
+
+@pytest.mark.parametrize(
+    ("dispersion", "word"),
+    [(None, "too little is known of how errors come together"), (1.2, ""), (7.0, "clusters of about 4.0")],
+)
+def test_what_is_not_known_of_clusters_is_said(dispersion: float | None, word: str) -> None:
+    """Before the release starts a team knows whether the promise covers errors that come together."""
+    environment = Environment(
+        name="production", units={}, target=TargetEntry(kind="fake", section=Section()),
+        rollout=Rollout.model_validate({"is": "canary", "increments": ["5% for 30m"]}),
+    )  # fmt: skip
+
+    said = ahead_of(environment, Known(history(100, 0.001, 86_400), dispersion)).sentences
+
+    assert bool(word) == any(word in sentence for sentence in said if word)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from penstock.core.eprocess import Counts, guess
@@ -20,6 +20,7 @@ from penstock.core.policy import Policy
 from penstock.core.prediction import Strata, predict
 from penstock.manifest import Environment
 
+_CLUSTERED = 1.5  # over-dispersion from which it is worth a sentence
 FASTEST_TRAFFIC = 100
 FAULTS = ((2.0, "twice"), (5.0, "five times"))
 _HALF = 500  # permille: how synthetic requests are split
@@ -94,10 +95,25 @@ def ahead_of(environment: Environment, known: Known) -> Foresight:
     steps = [(step.weight_permille, step.duration_s) for step in environment.rollout.increments]
     if environment.rollout.strategy != "canary":
         return Foresight((), None, ())
-    return foresee(
+    found = foresee(
         known.history, steps, rollout_policy(environment, known), hold_s=asked.undecided.hold_s,
         synthetic_rps=float(asked.traffic.rps) if asked.traffic else 0.0,
     )  # fmt: skip
+    return replace(found, sentences=(*found.sentences, *_together(known.errors)))
+
+
+def _together(dispersion: float | None) -> Iterator[str]:
+    """How far errors come together, where that matters to what is promised."""
+    if dispersion is None:
+        yield (
+            "too little is known of how errors come together, so `false_rollbacks` is promised for errors that come one by one: "
+            "an hour of traffic tells more, or `penstock calibrate`"
+        )
+    elif dispersion >= _CLUSTERED:
+        yield (
+            f"errors came in clusters of about {(dispersion + 1) / 2:.1f}, so a fault takes about {dispersion:.1f} times as long "
+            "to find; `once_per: client` may help where one client repeats itself"
+        )
 
 
 def foresee(
