@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from penstock.core.eprocess import Prior
 from penstock.core.policy import Policy
 from penstock.core.prediction import information, wald_s
+from penstock.core.simulated import upper_bound
 from penstock.core.verdict import GATE
 from penstock.simulation.lanes import Counts, Lanes
 from penstock.simulation.world import Sky, Weather, arm_of
@@ -157,17 +158,6 @@ def bound_s(policy: Policy, cell: Cell, worse: float) -> float:
 def no_less(hits: int, runs: int, share: float) -> float:
     """The chance of at least so many hits if each run has one with this chance: exact, binomial."""
     return 1.0 - _no_more(hits - 1, runs, share) if hits > 0 else 1.0
-
-
-def upper_bound(hits: int, runs: int, confidence: float = 0.99) -> float:
-    """The upper Clopper-Pearson bound of a share."""
-    if hits >= runs:
-        return 1.0
-    low, high = hits / runs, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _no_more(hits, runs, middle) > 1 - confidence else (low, middle)
-    return high
 
 
 def _no_more(hits: int, runs: int, share: float) -> float:

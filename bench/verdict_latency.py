@@ -19,6 +19,7 @@ from bench import paper
 from bench.paper import Asked, Cell, Floats, Ints
 from penstock.core.latency import EDGES
 from penstock.core.policy import LatencyRule, Policy
+from penstock.core.simulated import upper_bound
 from penstock.simulation.lanes import Counts, Lanes
 from penstock.simulation.world import Sky, Weather, arm_of
 
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] = ()) -> None:
             worst = min(1.0, len(CELLS) * paper.no_less(hits[at], per_cell, 0.01))
             paper.row(
                 law.name, name, f"{runs:,}", total, paper.percent(total / runs),
-                paper.percent(paper.upper_bound(total, runs)),
+                paper.percent(upper_bound(total, runs)),
                 f"{CELLS[at]}: {hits[at]} of {per_cell} (p = {worst:.2g})" if total else "–",
                 paper.promise(total, runs, worst, 0.01),
             )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 from bench import paper
 from bench.paper import CELLS, Asked, Cell, Floats, Traffic, Trial
 from penstock.core.policy import Policy
+from penstock.core.simulated import upper_bound
 
 PRODUCT = Policy()
 AS_WIDE = replace(PRODUCT, ratio=PRODUCT.promote_ratio, points=PRODUCT.promote_points)
@@ -55,7 +56,7 @@ def at_the_edge(asked: Asked) -> None:
         hits = np.isfinite(accepted_s(policy, CELLS, runs, [asked.seed, number], edge)).sum(axis=0)
         total, at, every = int(hits.sum()), int(hits.argmax()), runs * len(CELLS)
         worst = min(1.0, len(CELLS) * paper.no_less(int(hits[at]), runs, policy.false_promotions))
-        bound = paper.upper_bound(total, every)
+        bound = upper_bound(total, every)
         kept = paper.promise(total, every, worst, policy.false_promotions)
         paper.row(
             name, f"{every:,}", total, paper.percent(total / every), paper.percent(bound),

@@ -18,6 +18,7 @@ import numpy as np
 from bench import paper
 from bench.paper import CELLS, MARGINS, Asked, Cell, Floats, Traffic, Trial
 from penstock.core.dispersion import dispersion_of
+from penstock.core.simulated import upper_bound
 from penstock.simulation.world import Sky, Weather, arm_of
 
 Hits = dict[str, list[int]]
@@ -123,7 +124,7 @@ def line(scenario: Scenario, margin: str, per_cell: int, hits: list[int]) -> Non
     said = paper.promise(total, runs, worst, alpha)
     why = f": {scenario.why}" if scenario.why and "not" in said else ""
     cell = f"{scenario.cells[at]}: {hits[at]} of {per_cell} (p = {worst:.2g})" if total else "–"
-    bound = paper.percent(paper.upper_bound(total, runs))
+    bound = paper.percent(upper_bound(total, runs))
     paper.row(scenario.name, margin, f"{runs:,}", total, paper.percent(total / runs), bound, cell, said + why)
 
 

@@ -20,28 +20,14 @@ from penstock.checks.json_path import Answer, CannotTell
 from penstock.checks.reported import unjudged
 from penstock.core.finding import CheckRequest, Outcome
 from penstock.core.masking import concealed, mask
-from penstock.manifest.section import wrong
+from penstock.manifest.service import token, whole_url
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN = 120
 
 
-def _whole_url(text: str) -> str:
-    if not text.startswith(("http://", "https://", "$")):
-        raise wrong(f"`{text[:60]}` is no whole URL", "it names a service beside the revision", "https://host/path")
-    if re.match(r"[a-z]+://[^/?#]*@", text):
-        raise wrong("a password stands in this URL", "a secret never stands in the manifest", "bearer: $TOKEN")
-    return text
-
-
-def _token(text: str) -> str:
-    if not json_path.NAME.fullmatch(text):
-        raise wrong("`bearer` is not a name", "a token never stands in the manifest", "bearer: $TOKEN")
-    return text
-
-
-Url = Annotated[str, AfterValidator(_whole_url)]
-Bearer = Annotated[str, AfterValidator(_token)]
+Url = Annotated[str, AfterValidator(whole_url)]
+Bearer = Annotated[str, AfterValidator(token)]
 
 
 def names_of(*texts: str | None) -> frozenset[str]:

@@ -8,13 +8,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from penstock.manifest.section import Duration, Section, wrong
+from penstock.manifest.service import token, whole_url
 
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 _MATCHER = rf"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:=~|!~|!=|=)\s*{_TEXT}\s*"
 _SELECTOR = re.compile(rf"([A-Za-z_][A-Za-z0-9_]*)\s*(?:\{{(?:{_MATCHER}(?:,{_MATCHER})*,?)?\s*\}})?")
 _LABELS = re.compile(_MATCHER)
-_NAME = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _COUNTER = 'http_requests_total{app="shop"}'
+_NAME = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _OF_PROMETHEUS = ("requests", "errors", "latency", "arm", "instance", "latency_in")
 
 
@@ -32,20 +33,6 @@ def _selector(text: str) -> str:
             "Penstock takes the differences itself, of each series by itself",
         )
     raise wrong(what, why, _COUNTER)
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://", "$")):
-        raise wrong(f"`{text[:60]}` is no whole URL", "it names a service beside the revision", "https://host/path")
-    if re.match(r"[a-z]+://[^/?#]*@", text):
-        raise wrong("a password stands in this URL", "a secret never stands in the manifest", "bearer: $TOKEN")
-    return text
-
-
-def _token(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise wrong("`bearer` is not a name", "a token never stands in the manifest", "bearer: $TOKEN")
-    return text
 
 
 def _path(text: str) -> str:
@@ -68,9 +55,9 @@ class MetricsSource(Section):
     """
 
     kind: Literal["prometheus", "json", "file"] = Field(alias="is")
-    url: Annotated[str, AfterValidator(_url)] | None = None
+    url: Annotated[str, AfterValidator(whole_url)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
-    bearer: Annotated[str, AfterValidator(_token)] | None = None
+    bearer: Annotated[str, AfterValidator(token)] | None = None
     requests: Selector | None = None
     errors: Selector | None = None
     latency: Selector | None = None

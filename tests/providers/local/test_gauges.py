@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from penstock import shell
@@ -59,12 +60,12 @@ def test_an_instance_is_its_whole_process_tree(tmp_path: Path, instance: subproc
     write(tmp_path, record(instance.pid))
     metrics = LocalMetrics(tmp_path)
     began = time.time()
-    assert ["memory"] == [level.name for level in metrics.levels()]
+    assert ["memory", "memory_share"] == [level.name for level in metrics.levels()]
     time.sleep(0.5)
-    memory, cpu = metrics.levels()
-    assert [("memory", "r1", f"web-r1-{instance.pid}"), ("cpu", "r1", f"web-r1-{instance.pid}")] == [
-        (level.name, level.revision, level.instance) for level in (memory, cpu)
-    ]
+    memory, share, cpu = metrics.levels()
+    assert ["memory", "memory_share", "cpu"] == [memory.name, share.name, cpu.name]
+    assert {("r1", f"web-r1-{instance.pid}")} == {(level.revision, level.instance) for level in (memory, share, cpu)}
+    assert memory.value / psutil.virtual_memory().total == share.value
     assert began <= memory.at <= time.time()
     assert 64 * MIB < memory.value < 256 * MIB
     assert 0.05 < cpu.value < 1.2
@@ -80,7 +81,7 @@ def test_who_is_gone_or_going_is_left_out(tmp_path: Path, instance: subprocess.P
     assert [] == metrics.levels()
     living = record(instance.pid)
     write(tmp_path, living)
-    assert 1 == len(metrics.levels())
+    assert 2 == len(metrics.levels())
     assert instance.stdin
     instance.stdin.close()
     instance.wait()
