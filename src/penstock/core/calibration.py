@@ -108,7 +108,7 @@ def calibrated(rules: Rules, readings: Sequence[Reading]) -> Calibration | None:
     compared = _compared(readings, arms)
     errors = _dispersion(*[errors_of(compared, arm) for arm in arms])
     shares = [rule.quantile for rule in policy.latency]
-    slow = {share: _dispersion(*[slow_of(compared, arm, share) for arm in arms]) for share in shares}
+    slow = {share: _dispersion(*[slow_of(compared, share, arm) for arm in arms]) for share in shares}
     learned = _reckoned(policy, errors, slow)
     timed = [rule for rule in learned.latency if rule.ratio and any(one.latency for one in compared)]
     peak, by_margin = _peak(policy, judged), _peak(_by_errors(learned, learned.margin), judged)

@@ -45,34 +45,36 @@ class _Pair:
     variance: float
 
 
-def errors_of(readings: Iterable[Reading], revision: str) -> dict[int, tuple[int, int]]:
-    """A revision's requests and errors by the second; units are summed, Penstock's own requests left out."""
-    found: dict[int, tuple[int, int]] = {}
+def errors_of(readings: Iterable[Reading], revision: str | None = None) -> dict[int, tuple[int, int]]:
+    """Requests and errors by the second, of one revision or of all that served."""
+    return _by_second((one, one.errors) for one in _judged(readings, revision))
+
+
+def events_of(readings: Iterable[Reading], name: str, revision: str | None = None) -> dict[int, tuple[int, int]]:
+    """Requests and events of a name by the second."""
+    return _by_second((one, dict(one.events).get(name, 0)) for one in _judged(readings, revision))
+
+
+def slow_of(readings: Iterable[Reading], share: float, revision: str | None = None) -> dict[int, tuple[int, int]]:
+    """Requests and those beyond their own quantile over the whole time, by the second."""
+    timed = [one for one in _judged(readings, revision) if one.latency]
+    edge = quantile(merged([one.latency for one in timed]), share)
+    return {} if edge is None else _by_second((one, above(one.latency, edge)) for one in timed)
+
+
+def _judged(readings: Iterable[Reading], revision: str | None) -> Iterator[Reading]:
+    """Closed readings under a split that stood still, without Penstock's own requests."""
     for one in readings:
-        if one.revision == revision and one.final and one.era and not one.synthetic:
-            before = found.get(int(one.start), (0, 0))
-            found[int(one.start)] = (before[0] + one.requests, before[1] + one.errors)
-    return found
+        if one.final and one.era and not one.synthetic and revision in (None, one.revision):
+            yield one
 
 
-def events_of(readings: Iterable[Reading], revision: str, name: str) -> dict[int, tuple[int, int]]:
-    """A revision's requests and events of a name by the second."""
+def _by_second(counted: Iterable[tuple[Reading, int]]) -> dict[int, tuple[int, int]]:
+    """Units and revisions are summed."""
     found: dict[int, tuple[int, int]] = {}
-    for one in readings:
-        if one.revision == revision and one.final and one.era and not one.synthetic:
-            before = found.get(int(one.start), (0, 0))
-            found[int(one.start)] = (before[0] + one.requests, before[1] + dict(one.events).get(name, 0))
-    return found
-
-
-def slow_of(readings: Iterable[Reading], revision: str, share: float) -> dict[int, tuple[int, int]]:
-    """A revision's requests and those beyond its own quantile over the whole time, by the second."""
-    mine = [r for r in readings if r.revision == revision and r.final and r.era and not r.synthetic and r.latency]
-    edge = quantile(merged(one.latency for one in mine), share)
-    found: dict[int, tuple[int, int]] = {}
-    for one in mine if edge is not None else ():
-        before = found.get(int(one.start), (0, 0))
-        found[int(one.start)] = (before[0] + one.requests, before[1] + above(one.latency, edge or 0.0))
+    for one, count in counted:
+        requests, before = found.get(int(one.start), (0, 0))
+        found[int(one.start)] = (requests + one.requests, before + count)
     return found
 
 

@@ -44,19 +44,20 @@ def known_of(
     events: Sequence[str] = (),
 ) -> Known:  # fmt: skip
     """What readings tell: `past` a day of counts, `timed` some hours with histograms (it may be the same), `shares` the
-    quantiles that will be judged, `events` those that will be judged as rates.
+    quantiles that will be judged, `events` those that will be judged as rates. How far errors come together is a matter of the
+    service and its clients: every revision of the day tells of it, where stable itself may serve since an hour ago.
     """
     if stable is None:
         return NOTHING_KNOWN
     mine = [one for one in timed if one.revision == stable and one.final and one.era and not one.synthetic]
     times = merged(one.latency for one in mine)
     found = {share: edge for share in shares if (edge := quantile(times, share)) is not None}
-    slow = {share: one for share in found if (one := dispersion_of(slow_of(timed, stable, share))) is not None}
+    slow = {share: one for share in found if (one := dispersion_of(slow_of(timed, share))) is not None}
     edges = {edge for one in timed for edge, _ in one.latency}
     return Known(
-        summary(past, stable), _rounded(dispersion_of(errors_of(past, stable))),
+        summary(past, stable), _rounded(dispersion_of(errors_of(past))),
         {share: round(one, 2) for share, one in slow.items()}, found, () if edges <= _OWN else tuple(sorted(edges)),
-        {name: round(one, 2) for name in events if (one := dispersion_of(events_of(past, stable, name))) is not None},
+        {name: round(one, 2) for name in events if (one := dispersion_of(events_of(past, name))) is not None},
     )  # fmt: skip
 
 
