@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.core import data, recording
 from penstock.core.reading import Reading
-from penstock.core.replay import Decided, Rules, replay
+from penstock.core.replay import ENGINE, Decided, Rules, replay
 from penstock.errors import UserError
 
 
@@ -43,6 +43,10 @@ class Replayed:
 def replay_release(lines: Iterable[dict[str, Any]], evidence: Path, number: int) -> Replayed:
     """Decide a release again. Raises UserError when the log or the evidence does not hold enough for that."""
     record = record_of(lines, evidence, number)
+    if record.rules.engine != ENGINE:
+        raise UserError("other-verdict", f"release {number} was judged by another version's verdict",
+                        why="other bets on the same readings come to other odds, which would look like a forgery",
+                        next="replay it with the Penstock that released it, or try a policy: `penstock replay`")  # fmt: skip
     decided = replay(record.rules, record.readings, record.moves)
     differences = (*_changed(decided), *_unplanned(record.rules, record.lines, decided))
     return Replayed(record.release, tuple(decided), differences)

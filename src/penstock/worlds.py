@@ -131,7 +131,7 @@ def target_of(state: State, service: str, environment: Environment, checkout: Pa
     made: Target = kind(
         environment.target.section, service, environment.name, state.environment(service, environment.name),
         paths=Artifacts(state.artifacts).paths, hung_after_s=environment.verdict.errors.hung_after_s, checkout=checkout,
-        once_per_client=environment.verdict.errors.once_per == "client",
+        once_per_client=environment.verdict.errors.once_per == "client", synthetic=environment.verdict.traffic is not None,
     )  # fmt: skip
     return made
 

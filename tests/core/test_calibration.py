@@ -138,7 +138,7 @@ def test_a_patch_is_a_manifest_and_only_widens(
     policy = Policy(ratio=ratio, points=points)
     found = learned(policy, seconds=40, rps=200, worse=worse, rate=rate, mean=mean, seed=seed)
     assert found == data.load(Calibration, data.dump(found))
-    assert 5 <= len(found.reasons)
+    assert (5 if found.is_enough else 2) <= len(found.reasons)
     if not found.patch:
         return
     assert found.by_margin >= 3

@@ -129,7 +129,10 @@ class Stables:
             if total and total * (1 - rule.quantile) >= 5:
                 within = (e for e in sorted(self.kept) if total - beyond(self.kept, e) >= rule.quantile * total - 1e-9)
                 edge = next(within)
-                self.quantiles[rule.name] = edge, max(beyond(self.kept, edge) / total, 1 / (total + 1))
+                if not beyond(self.kept, edge):  # the last bucket: slower than the edge below it
+                    edge = max((e for e in policy.edges or OWN_EDGES if e < edge), default=0.0)
+                share = max(beyond(self.kept, edge) / total, 1 / (total + 1))
+                self.quantiles[rule.name] = edge, min(share, 1 - 1 / (total + 1))
 
     def breaks(self, name: str, now: Counts, span_s: float, limit: float) -> bool:
         """Whether stable itself is beyond a limit, in this pool or in the last seconds."""
@@ -185,6 +188,8 @@ class Recomputed:
         policy = self.policy
         if policy.compared:
             yield "relative", ("against errors", 16)
+            if policy.traffic:
+                yield "traffic", ("against errors", 16)
         if policy.at_most is not None:
             yield "absolute", ("against errors", 1)
         for rule in policy.latency:
@@ -198,6 +203,8 @@ class Recomputed:
     def _accepted(self) -> Iterator[tuple[str, str]]:
         if self.policy.compared or self.policy.at_most is not None:
             yield "errors", "for errors"
+        if self.policy.compared and self.policy.traffic:
+            yield "traffic", "for errors"
         if self.policy.compared:
             yield from ((rule.name, "for fast") for rule in self.policy.latency if rule.ratio is not None)
             yield from ((rule.name, "for many") for rule in self.policy.rates)
@@ -208,7 +215,10 @@ class Recomputed:
 
     def acceptance(self) -> float:
         """P."""
-        return min(sum(ticket.weight * ticket.worth for ticket in bought) for bought in self.accept.values())
+        found = {name: sum(ticket.weight * ticket.worth for ticket in bought) for name, bought in self.accept.items()}
+        if (own := found.pop("traffic", None)) is not None:
+            found["errors"] = max(found["errors"], min(own, found["errors"] / self.policy.false_promotions))
+        return min(found.values())
 
     def see(self, window: Window) -> None:
         """Pool a window; judge what is full, or cannot grow."""
@@ -229,7 +239,10 @@ class Recomputed:
 
     def _judge(self, pool: Window) -> None:
         against, accept = self._errors(pool)
-        if not pool.synthetic:
+        if pool.synthetic:
+            there = self.policy.traffic and "relative" in against
+            against, accept = ({"traffic": against["relative"]}, {"traffic": accept["errors"]}) if there else ({}, {})
+        else:
             against |= self._limits(pool)
             for found in (self._slow(pool), self._rates(pool)):
                 against |= found[0]
@@ -319,7 +332,9 @@ class Recomputed:
         against, accept = {}, {}
         nc, nb = pool.candidate.requests, pool.stable.requests
         for rule in self.policy.rates if self.policy.compared and nc and nb else ():
-            counted = pool.events.get(rule.name, (0, 0))
+            if rule.name not in pool.events:
+                continue
+            counted = pool.events[rule.name]
             arms = Counts(nc, counted[0]), Counts(nb, counted[1])
             rho, accepted, d = rule.ratio, rule.promote_ratio, rule.dispersion
             bets = [best(x * rho, 1.0, rho, 0.0, nc / nb, d) for x, _ in ALTERNATIVES["against few"]]
@@ -341,7 +356,7 @@ def both(pool: Window, window: Window) -> Window:
         tuple(sorted({e: dict(one).get(e, 0) + dict(two).get(e, 0) for e in {*dict(one), *dict(two)}}.items()))
         for one, two in zip(pool.slow, window.slow, strict=True)
     )
-    names = {*pool.events, *window.events}
+    names = {*pool.events} & {*window.events}
     events = {n: tuple(pool.events.get(n, (0, 0))[i] + window.events.get(n, (0, 0))[i] for i in (0, 1)) for n in names}
     return Window(
         min(pool.second, window.second), pool.candidate + window.candidate, pool.stable + window.stable, pool.era,
@@ -370,7 +385,10 @@ POLICIES = {
     "foreign buckets": Policy(latency=SLOW, starts=SOON, edges=tuple(BUCKETS[::3])),
     "limits of time alone": Policy(compared=False, latency=SLOW, starts=SOON),
     "rates": Policy(rates=(RateRule("orders", 0.9, 0.8), RateRule("visits", 0.95, 0.9, 2.0)), starts=SOON),
-    "everything": Policy(latency=SLOW, rates=(RateRule("orders", 0.9, 0.8),), starts=SOON, dispersion=2.0),
+    "everything": Policy(
+        latency=SLOW, rates=(RateRule("orders", 0.9, 0.8),), starts=SOON, dispersion=2.0, traffic=True
+    ),
+    "our own requests": Policy(starts=SOON, traffic=True),
 }
 
 

@@ -60,6 +60,8 @@ def test_the_seed_is_all_the_chance_there_is() -> None:
 
 def test_an_arm_is_reached_by_the_units_own_door() -> None:
     """The target's address, marked as synthetic; what leads by preview is left out."""
-    found = arm(Reach("http://127.0.0.1:8080", {"x-penstock-preview": "r2"}), "r2")
+    marked = {"x-penstock-arm": "r2", "x-penstock-synthetic": "t0ken"}
+    found = arm(Reach("http://127.0.0.1:8080", {"x-penstock-preview": "r2"}, marked))
 
-    assert Reach("http://127.0.0.1:8080", {"x-penstock-arm": "r2", "x-penstock-synthetic": "1"}) == found
+    assert Reach("http://127.0.0.1:8080", marked) == found
+    assert None is arm(Reach("http://127.0.0.1:8080", {"x-penstock-preview": "r2"}))

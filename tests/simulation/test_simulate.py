@@ -134,7 +134,7 @@ def test_json_is_as_its_schema_says(site: Site, monkeypatch: pytest.MonkeyPatch)
 def test_progress_is_told_beside_the_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five lines for a log, on the error stream; the answer is on the other, and the page where it was asked for."""
     (site.repository / "penstock.yaml").write_text(site.manifest(rollout=CANARY))
-    done = simulate(site, monkeypatch, "--rps", "100", "--error-rate", "0.01", "--runs", "20", "--html", "out.html")
+    done = simulate(site, monkeypatch, "--rps", "100", "--error-rate", "1%", "--runs", "20", "--html", "out.html")
     assert 0 == done.exit_code, done.output
     assert ["0 %", "25 %", "50 %", "75 %", "100 %"] == [text.split(": ")[1] for text in done.stderr.splitlines()]
     assert "Good releases" in done.stdout
@@ -144,6 +144,8 @@ def test_progress_is_told_beside_the_answer(site: Site, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--error-rate", "0.2"], "write it with its %"),
+        (["--rps", "nan"], "it is not a number of requests"),
         (["--error-rate", "2"], "no share of requests"),
         (["--error-rate", "1.2.3"], "no share of requests"),
         (["--error-rate", "0"], "no share of requests"),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +35,21 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
         return None
     found = _SHARE.fullmatch(value.strip())
     try:
-        number = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+        number = float(found[1]) / 100 if found and found[2] else -1.0
     except ValueError:
         number = -1.0
     if not 0 < number <= 0.5:
         raise click.BadParameter(
-            f"`{value}` is no share of requests from just above 0 to 50 %, as in 0.1% or 0.001", ctx, param
+            f"`{value}` is no share of requests from just above 0% to 50%: write it with its %, as in 0.1%", ctx, param
         )
     return number
+
+
+def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A number that is one."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter("it is not a number of requests, as in 50", ctx, param)
+    return value
 
 
 def _times(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[float, float]:
@@ -60,8 +68,13 @@ def _times(ctx: click.Context, param: click.Parameter, value: str | None) -> dic
 
 @click.command("simulate")
 @click.option("--to", "to", required=True, shell_complete=environments, help="The environment.")
-@click.option("--rps", type=click.FloatRange(0.001, 100_000), help="Requests per second; else those of the past.")
-@click.option("--error-rate", callback=_share, help="Stable's, as 0.1% or 0.001; else that of the past.")
+@click.option(
+    "--rps",
+    type=click.FloatRange(0.001, 100_000),
+    callback=_finite,
+    help="Requests per second; else those of the past.",
+)
+@click.option("--error-rate", callback=_share, help="Stable's, as 0.1%; else that of the past.")
 @click.option(
     "--latency", callback=_times, help="Stable's response times, as p50=20ms,p99=180ms; else those of the past."
 )

@@ -60,6 +60,10 @@ class Quantile:
     held: float | None
 
 
+ENOUGH = 100
+"""Errors on both arms, below which nothing is concluded of margins and clusters."""
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What one release of stable against itself taught.
@@ -90,6 +94,11 @@ class Calibration:
     reasons: tuple[str, ...] = ()
 
     @property
+    def is_enough(self) -> bool:
+        """Whether so many errors were seen that they say something: or the copy was sent back, which does."""
+        return self.convicted or self.candidate.errors + self.stable.errors >= ENOUGH
+
+    @property
     def holds(self) -> bool:
         """Whether every margin in force holds, once clusters are reckoned with."""
         return self.by_margin < GATE and all(one.peak < GATE for one in self.quantiles)
@@ -101,7 +110,7 @@ def calibrated(rules: Rules, readings: Sequence[Reading]) -> Calibration | None:
     if not (plan.stable and policy.compared):
         return None
     arms = (plan.candidate.id, plan.stable.id)
-    judged = windows(readings, *arms, _eras(rules, readings)).windows
+    judged = windows(readings, *arms, _eras(rules, readings), rules.units).windows
     both = [window for window in judged if window.candidate.requests and window.stable.requests]
     if not both:
         return None

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 def reasons(policy: Policy, found: Calibration) -> tuple[str, ...]:
     """Why the patch is as it is, from the numbers that it rests on."""
+    counted = _counted(found)
+    if not found.is_enough:
+        return (counted, "a handful of errors says nothing of clusters, nor of margins: for errors nothing is concluded",
+                *map(_quantile, found.quantiles))  # fmt: skip
     return (
-        _counted(found), _verdict(policy, found), _clusters(policy, found), *_margin(policy, found), _acceptance(found),
+        counted, _verdict(policy, found), _clusters(policy, found), *_margin(policy, found), _acceptance(found),
         *map(_quantile, found.quantiles),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Each channel's bets on one window: log factors against the candidate, and for it, from the past alone. Pure.
 
-`relative` bets against `pC <= ratio*pB + points`, `absolute` against `pC <= at_most`. A quantile (`p99`) bets that more of
+`relative` bets against `pC <= ratio*pB + points`, `absolute` against `pC <= at_most`. `traffic` is `relative` among Penstock's
+own requests, which fail for other reasons than users' do. A quantile (`p99`) bets that more of
 the candidate's requests take longer than an edge above stable's quantile than of stable's take longer than that quantile;
 `p99 limit` that too many take longer than the limit. A rate (by its name) bets that a request brings fewer events than
 `ratio` times stable's.
@@ -61,12 +62,17 @@ class Bets:
 def bets(policy: Policy, past: Past, pool: Window) -> Bets:
     """Every channel's factors for one window. Penstock's own requests are compared by their errors alone."""
     found = Bets({}, {}, [], {**past.recent}, {})
+    if pool.synthetic:
+        if policy.traffic and pool.split:
+            found.against["traffic"], found.accepting["traffic"] = (
+                _relative(policy, past, pool),
+                _as_good(policy, past, pool),
+            )
+        return found
     if policy.compared and pool.split:
         found.against["relative"] = _relative(policy, past, pool)
     if policy.accepting and pool.candidate.requests and (pool.stable.requests or not policy.compared):
         found.accepting["errors"] = _as_good(policy, past, pool)
-    if pool.synthetic:
-        return found
     if policy.at_most is not None:
         _limit(policy, past, pool, policy.at_most, found)
     if policy.latency and (pool.slow[0] or pool.slow[1]):
@@ -148,9 +154,9 @@ def _rate(rule: RateRule, pool: Window, found: Bets) -> None:
     """Counts of events are no shares of requests, but (*) holds for Poisson counts, and for those that come in clusters as
     far as the rule knows of them: several items of one order are a cluster.
     """
-    if not pool.split:
+    if not pool.split or rule.name not in pool.events:
         return
-    events = pool.events.get(rule.name, (0, 0))
+    events = pool.events[rule.name]
     candidate, stable = Counts(pool.candidate.requests, events[0]), Counts(pool.stable.requests, events[1])
     margin, accepted = Margin(rule.ratio, 0.0), Margin(rule.promote_ratio, 0.0)
 

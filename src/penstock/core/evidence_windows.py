@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from penstock.core.eprocess import Counts
@@ -44,7 +44,7 @@ class Window:
             self.era,
             self.span_s + other.span_s,
             self._slower(other),
-            _summed(self.events, other.events) if other.events else self.events,
+            _told_by_both(self.events, other.events),
             self.synthetic,
         )
 
@@ -92,16 +92,18 @@ class Watched:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-def windows(readings: Iterable[Reading], candidate: str, stable: str | None, eras: Eras) -> Watched:
+def windows(
+    readings: Iterable[Reading], candidate: str, stable: str | None, eras: Eras, units: Collection[str] | None = None
+) -> Watched:
     """The windows of two revisions (stable None: of the candidate alone).
 
     Dropped, by reason: `moving` (era 0: the split was changing), `other era`, `settling`, `hole` (one reading
-    over more than its step), `other revision`. A reading that is not final is left out and not counted: hand
-    it in again when it is. Hand whole seconds in: both arms of a second in one call.
+    over more than its step), `other revision`, `other unit` (none of `units`). A reading that is not final is left out
+    and not counted: hand it in again when it is. Hand whole seconds in: both arms of a second in one call.
 
-    Units are summed. Within an era every unit has the same split, so which arm a request meets does not
-    depend on its unit, and the verdict speaks of the release's requests as a whole: a quiet unit neither
-    starves nor delays it.
+    Units are summed. Within an era every unit that both revisions have has the same split, so which arm a request
+    meets does not depend on its unit, and the verdict speaks of the release's requests as a whole: a quiet unit neither
+    starves nor delays it. `units` names those: one that comes or goes with the release is compared with nothing.
     """
     seconds: dict[tuple[float, int, bool], list[Reading]] = {}
     dropped: dict[str, int] = {}
@@ -109,6 +111,8 @@ def windows(readings: Iterable[Reading], candidate: str, stable: str | None, era
         if not reading.final:
             continue
         reason = eras.refuses(reading) or ("" if reading.revision in (candidate, stable) else "other revision")
+        if not reason and units is not None and reading.unit not in units:
+            reason = "other unit"
         if reason:
             dropped[reason] = dropped.get(reason, 0) + reading.requests
         else:
@@ -135,11 +139,19 @@ def _counts(rows: list[Reading]) -> Counts:
 
 
 def _events(mine: list[Reading], others: list[Reading]) -> dict[str, tuple[int, int]]:
+    """What every row with requests told; what one of them did not tell is not known, and not 0."""
+    told = [{name for name, _ in row.events} for row in (*mine, *others) if row.requests]
+    known = set.intersection(*told) if told else set()
     found: dict[str, tuple[int, int]] = {}
     for rows, arm in ((mine, 0), (others, 1)):
-        for name, count in (event for row in rows for event in row.events):
+        for name, count in (event for row in rows for event in row.events if event[0] in known):
             found = _summed(found, {name: (0, count) if arm else (count, 0)})
     return found
+
+
+def _told_by_both(one: dict[str, tuple[int, int]], other: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """The sums of what both windows know: requests without their events would count as fewer."""
+    return {name: (one[name][0] + more[0], one[name][1] + more[1]) for name, more in other.items() if name in one}
 
 
 def _summed(one: dict[str, tuple[int, int]], other: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from penstock.core.latency import Latency, merged, quantile
 from penstock.core.reading import Reading
@@ -20,8 +21,8 @@ class History:
 
     `requests_per_s` are users' requests to all units and revisions, over `seconds` that were counted. `requests` and
     `errors` are stable's own, `error_rate` their quotient (0 without a request), and `p50_ms`, `p95_ms` and `p99_ms` are
-    the upper edges of the buckets in which its quantiles lie: None where the source has no histogram, infinite where the
-    quantile was never answered in time.
+    the upper edges of the buckets in which its quantiles lie: None where the source has no histogram, or so many requests
+    were never answered in time.
     """
 
     requests_per_s: float
@@ -65,4 +66,4 @@ def _covered(stretches: Sequence[tuple[float, float]]) -> float:
 
 def _times(histogram: Latency) -> list[float | None]:
     found = [quantile(histogram, share) for share in QUANTILES]
-    return [None if edge is None else edge / 1000 for edge in found]
+    return [None if edge is None or edge == inf else edge / 1000 for edge in found]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from penstock.core.dispersion import dispersion_of, errors_of, events_of, slow_of
 from penstock.core.history import History, summary
@@ -51,9 +52,9 @@ def known_of(
         return NOTHING_KNOWN
     mine = [one for one in timed if one.revision == stable and one.final and one.era and not one.synthetic]
     times = merged(one.latency for one in mine)
-    found = {share: edge for share in shares if (edge := quantile(times, share)) is not None}
+    found = {share: edge for share in shares if (edge := quantile(times, share)) is not None and edge < inf}
     slow = {share: one for share in found if (one := dispersion_of(slow_of(timed, share))) is not None}
-    edges = {edge for one in timed for edge, _ in one.latency}
+    edges = {edge for one in timed for edge, _ in one.latency if edge < inf}
     return Known(
         summary(past, stable), _rounded(dispersion_of(errors_of(past))),
         {share: round(one, 2) for share, one in slow.items()}, found, () if edges <= _OWN else tuple(sorted(edges)),

@@ -1,7 +1,8 @@
 """How long requests took, as counts in buckets: any source's buckets, and our own. Pure.
 
-A histogram is (upper edge in microseconds, requests) pairs, ascending, without empty buckets; an edge belongs to the bucket
-below it. The last edge may be infinite: those requests were never answered in time, and are slower than any limit.
+A histogram is (upper edge in microseconds, requests) pairs, ascending; our own without empty buckets, a foreign source's
+with them, for they tell its edges. An edge belongs to the bucket below it. The last edge may be infinite: those requests
+were never answered in time, and are slower than any limit.
 """
 
 from __future__ import annotations

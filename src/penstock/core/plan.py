@@ -105,6 +105,12 @@ class Plan:
         """What approvals bind to."""
         return data.digest(data.dump(self))
 
+    @property
+    def compared_units(self) -> frozenset[str]:
+        """The units with traffic that both revisions have."""
+        both = self.places.keys() & self.standing.keys()
+        return frozenset(name for name in both if self.places[name].traffic and self.standing[name].traffic)
+
     def desire(self, rung: int, fence: Fence, expecting: str | None) -> Desired:
         """The whole desire of a rung, its way back inside."""
         step = self.rungs[rung]
@@ -274,9 +280,14 @@ def _turnable(environment: Environment, facts: Facts) -> str:
     """What always goes back is a canary, whatever the manifest asks: only a split can be taken back half-way."""
     reason = strategies(facts.capabilities)["canary"]
     if reason or facts.stable is None:
-        what = "there is no rollback to rehearse" if facts.kind == "drill" else "there are no two arms to compare"
-        raise UserError(facts.kind, f"{what} in `{environment.name}`", environment.name,
-                        reason or "nothing serves there", "release something there first" if not reason else "")  # fmt: skip
+        why, do = reason or "nothing serves there", "" if reason else "release something there first"
+        if facts.kind == "drill":
+            raise UserError(
+                "drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name, why, do
+            )
+        raise UserError(
+            "calibrate", f"there are no two arms to compare in `{environment.name}`", environment.name, why, do
+        )
     return "canary"
 
 

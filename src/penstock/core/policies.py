@@ -25,6 +25,7 @@ def rollout_policy(environment: Environment, known: Known = NOTHING_KNOWN) -> Po
         asked.errors.promote_at.ratio, asked.errors.promote_at.points,
         starts=Starts(horizon_s=max(600.0, watched_s)), dispersion=known.errors or 1.0,
         latency=_latency(environment, asked.latency, known), past=known.error_rate, edges=known.edges,
+        traffic=asked.traffic is not None,
         rates=tuple(
             RateRule(name, one.at_least_of_stable or 1.0, one.accepted, known.rates.get(name, 1.0))
             for name, one in asked.rates.items()

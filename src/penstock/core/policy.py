@@ -78,8 +78,8 @@ class Policy:
     `at_most` None: no absolute limit. `compared` False: there is no stable arm (all at once, bake), only limits judge.
     `starts.horizon_s` should cover the release's watched time. `dispersion` is variance/mean of stable's error counts, known
     before the release: 1 where errors come one by one. `past` is stable's error rate before the release, which steers the
-    first bets. Windows are pooled until each arm has `pool_requests`, or for `pool_s`. `edges` are those of the source's
-    histograms; empty: our own.
+    first bets. `traffic`: Penstock sends requests of its own, which are compared with their like alone. Windows are pooled
+    until each arm has `pool_requests`, or for `pool_s`. `edges` are those of the source's histograms; empty: our own.
     """
 
     false_rollbacks: float = 0.01
@@ -97,6 +97,7 @@ class Policy:
     latency: tuple[LatencyRule, ...] = ()
     rates: tuple[RateRule, ...] = ()
     past: float | None = None
+    traffic: bool = False
     edges: tuple[float, ...] = ()
 
     @cached_property
@@ -138,6 +139,8 @@ class Policy:
         raw: dict[str, float] = {}
         if self.compared:
             raw["relative"] = _ERRORS
+            if self.traffic:
+                raw["traffic"] = _ERRORS
         if self.at_most is not None:
             raw["absolute"] = _LIMIT
         for rule in self.latency:
@@ -153,7 +156,7 @@ class Policy:
     def priors(self) -> dict[str, Prior]:
         """The bets of each channel of the evidence against the candidate."""
         rates = {rule.name for rule in self.rates}
-        kinds = {"relative": WORSE, "absolute": WORSE}
+        kinds = {"relative": WORSE, "absolute": WORSE, "traffic": WORSE}
         return {name: FEWER if name in rates else kinds.get(name, SLOWER) for name in self.weights}
 
     @cached_property
@@ -162,4 +165,5 @@ class Policy:
         if not self.compared:
             return {} if self.at_most is None else {"errors": AS_GOOD}
         slow = {rule.name: AS_FAST for rule in self.latency if rule.ratio is not None}
-        return {"errors": AS_GOOD, **slow, **{rule.name: AS_MANY for rule in self.rates}}
+        own = {"traffic": AS_GOOD} if self.traffic else {}
+        return {"errors": AS_GOOD, **own, **slow, **{rule.name: AS_MANY for rule in self.rates}}

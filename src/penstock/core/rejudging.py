@@ -230,7 +230,7 @@ class Course:
             began[one.era] = min(began.get(one.era, one.start), one.start)
         stable = rules.plan.stable.id if rules.plan.stable and policy.compared else None
         eras = Eras(began, rules.settle_s, rules.step_s, warm_s)
-        return verdict.windows(self.readings, rules.plan.candidate.id, stable, eras).windows
+        return verdict.windows(self.readings, rules.plan.candidate.id, stable, eras, rules.units).windows
 
 
 @dataclass(frozen=True)

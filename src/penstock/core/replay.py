@@ -16,10 +16,13 @@ from penstock.core.reading import Reading
 from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State
 
+ENGINE = 2
+"""Which verdict decides: other bets on the same readings come to other odds, so each is replayed by its own alone."""
+
 
 @dataclass(frozen=True)
 class Rules:
-    """By what a release was decided: kept as evidence when its plan is drawn."""
+    """By what a release was decided: kept as evidence when its plan is drawn. `units` are those that were compared (None: all)."""
 
     plan: Plan
     policy: Policy
@@ -27,6 +30,8 @@ class Rules:
     settle_s: float
     step_s: float = 1.0
     warm_s: float = 0.0
+    units: tuple[str, ...] | None = None
+    engine: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class _Fold:
             plan.candidate.id,
             stable,
             Eras(self._began, self._rules.settle_s, self._rules.step_s, self._rules.warm_s),
+            self._rules.units,
         )
         self.state = verdict.fold(self._rules.policy, self.state, found)
         self.count += len(new)

@@ -204,7 +204,9 @@ def _arms(row: Row) -> tuple[Arm, ...]:
     found = []
     for revision, sums in row["facts"].get("served", {}).items():
         mean = (
-            sums.get("duration_us", 0) / sums["requests"] / 1000 if sums["requests"] and "duration_us" in sums else None
+            sums.get("duration_us", 0) / sums["requests"] / 1000
+            if sums["requests"] and sums.get("duration_us")
+            else None
         )
         role = "candidate" if revision == row["revision"] else "stable"
         found.append(Arm(revision, role, sums["requests"], sums["errors"], mean))

@@ -22,7 +22,7 @@ HEADLINES = {
     "calibrated": "was held against itself in {where}",
 }
 BACK = {
-    "verdict": "it failed more requests than what ran before", "check": "a check failed", "health": "it was not healthy",
+    "verdict": "its requests went worse than those of what ran before", "check": "a check failed", "health": "it was not healthy",
     "crash_loop": "it kept crashing", "person": "somebody stopped it", "start": "it did not start in time",
     "freeze": "a freeze began", "limit": "it broke a limit", "condition": "it met `fail_if`",
 }  # fmt: skip

@@ -168,6 +168,10 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     healthy = standing.outcome == "healthy"
     waited = max(over, standing.waited_s - rung.duration_s)
     if over < 0 and not (rung.may_leave_early and healthy) and waited < hold_s:
+        if standing.source:
+            return Move(
+                "hold", f"{rung.name}: waits for the readings, which cannot be had: {standing.source}", standing.rung
+            )
         return Move("hold", f"{rung.name}: {-over:.0f} s of this increment left", standing.rung)
     last = standing.rung == len(rungs) - 2  # the rung after this one is 100 %
     waits = _waits(standing, last=last, healthy=healthy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.core.latency import Latency, above, merged, quantile, size
@@ -43,13 +45,16 @@ def after(slow: Slow, policy: Policy, stable: Latency, span_s: float) -> Slow:
     for edge, count in merged(fresh):
         kept[edge] = kept.get(edge, 0.0) + count
     whole = tuple(sorted(kept.items()))
-    found = {rule.name: _quantile(rule, whole) for rule in policy.latency}
+    found = {rule.name: _quantile(rule, whole, policy.grid) for rule in policy.latency}
     return Slow(whole, (), 0.0, slow.quantiles | {name: one for name, one in found.items() if one})
 
 
-def _quantile(rule: LatencyRule, kept: Weights) -> tuple[float, float] | None:
+def _quantile(rule: LatencyRule, kept: Weights, grid: Sequence[float]) -> tuple[float, float] | None:
     total = size(kept)
     edge = quantile(kept, rule.quantile)
     if edge is None or total * (1 - rule.quantile) < ENOUGH:
         return None
-    return edge, max(above(kept, edge) / total, 1 / (total + 1))
+    if not above(kept, edge):  # the last bucket: what is in it is slower than the edge below it
+        at = bisect_left(grid, edge)
+        edge = grid[at - 1] if at else 0.0
+    return edge, min(1 - 1 / (total + 1), max(above(kept, edge) / total, 1 / (total + 1)))

@@ -199,10 +199,14 @@ class Preview:
 
 @dataclass(frozen=True)
 class Reach:
-    """How to talk to exactly one revision."""
+    """How to talk to exactly one revision.
+
+    `synthetic` are the headers that mark a request there as Penstock's own; empty where the target cannot tell them apart.
+    """
 
     url: str
     headers: dict[str, str] = field(default_factory=dict)
+    synthetic: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,6 @@ from hashlib import blake2b
 
 from penstock.core.target import Reach
 
-ARM_HEADER = "x-penstock-arm"
-SYNTHETIC_HEADER = "x-penstock-synthetic"
-
 AT_ONCE = 20
 """So many requests are under way at once, at most, on both arms together: a slow service is never piled up on."""
 
@@ -40,12 +37,12 @@ def nth(number: int, asks: Sequence[Ask], seed: int) -> tuple[int, Ask]:
     return first ^ second, asks[pair % len(asks)]
 
 
-def arm(reach: Reach, revision: str) -> Reach:
-    """How a synthetic request reaches one arm: through the unit's own door, as a user's would, but marked.
+def arm(reach: Reach) -> Reach | None:
+    """How a synthetic request reaches one arm: through the unit's own door, as a user's would, but marked. None: not at all.
 
-    `reach` is the target's; its own headers lead by preview, which is never judged, and are left out.
+    `reach` is the target's; its other headers lead by preview, which is never judged, and are left out.
     """
-    return Reach(reach.url, {ARM_HEADER: revision, SYNTHETIC_HEADER: "1"})
+    return Reach(reach.url, reach.synthetic) if reach.synthetic else None
 
 
 def _chance(what: str) -> float:

@@ -145,7 +145,7 @@ def judge(policy: Policy, state: State) -> Verdict:
     """Unhealthy at E >= 1/false_rollbacks, healthy at P >= 1/false_promotions while E < 3, else undecided."""
     odds = _odds(policy, state.channels)
     accepting = {name: min(MOST, value(process)) for name, process in state.acceptance.items()}
-    acceptance = min(accepting.values()) if accepting else 1.0
+    acceptance = _acceptance(policy, accepting)
     outcome: Literal["healthy", "unhealthy", "undecided"] = "undecided"
     if odds >= 1 / policy.false_rollbacks:
         outcome = "unhealthy"
@@ -159,6 +159,18 @@ def judge(policy: Policy, state: State) -> Verdict:
         accepting, state.compared, state.synthetic,
     )  # fmt: skip
     return replace(verdict, sentence=verdict_words.sentence(policy, state, verdict))
+
+
+def _acceptance(policy: Policy, accepting: Mapping[str, float]) -> float:
+    """P: the least of what must be accepted.
+
+    Penstock's own requests stand for users' where these are too few to tell: then they accept, as long as the users' own
+    evidence does not speak against the candidate. What is promised then is said of Penstock's requests.
+    """
+    if "traffic" not in accepting:
+        return min(accepting.values()) if accepting else 1.0
+    errors = max(accepting["errors"], min(accepting["traffic"], accepting["errors"] / policy.false_promotions))
+    return min([errors, *(one for name, one in accepting.items() if name not in ("errors", "traffic"))])
 
 
 def _belong_together(policy: Policy, pool: Window, window: Window) -> bool:

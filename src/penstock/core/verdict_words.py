@@ -19,7 +19,7 @@ def sentence(policy: Policy, state: State, verdict: Verdict) -> str:
     """What the evidence says, in one sentence, from the numbers that decided."""
     if not verdict.channels:
         return "nothing can be judged: there is no stable arm to compare with, and no absolute limit"
-    if not state.candidate.requests + state.candidate_alone.requests:
+    if not state.candidate.requests + state.candidate_alone.requests + state.synthetic[0].requests:
         return "no request on the candidate was judged yet: that is neither good nor bad"
     most = max(policy.weights, key=lambda name: policy.weights[name] * verdict.channels[name])
     said = [f"{_measured(policy, state, most)}; {_evidence(policy, state, verdict, most)}"]
@@ -31,10 +31,12 @@ def sentence(policy: Policy, state: State, verdict: Verdict) -> str:
 
 def _measured(policy: Policy, state: State, most: str) -> str:
     """What was counted: errors, and where another channel decided, its own counts first."""
-    errors = _counts(policy, state)
+    users = state.candidate.requests + state.candidate_alone.requests
+    errors, (ours, theirs) = _counts(policy, state) if users else "", state.synthetic
+    own = f"{_of(ours)} of Penstock's own failed on the candidate, {_share(theirs)} on stable" if ours.requests else ""
     if not (state.convicted and most in state.compared):
-        ours = state.synthetic[0]
-        return f"{errors}, and {_share(ours)} of Penstock's own" if ours.requests else errors
+        parts = (own, errors) if most == "traffic" or not errors else (errors, own)
+        return "; ".join(part for part in parts if part)
     candidate, stable = state.compared[most]
     if most in {rule.name for rule in policy.rates}:
         each = [f"{arm.errors / max(1, arm.requests):.3g}" for arm in (candidate, stable)]
@@ -87,7 +89,7 @@ def _claim(policy: Policy, state: State, verdict: Verdict) -> str:
     margin = policy.accepted
     if not policy.compared:
         return f"fewer than {_percent(margin.points)} failing"
-    if least == "errors":
+    if least in ("errors", "traffic"):
         return f"at most {margin.ratio:g} times stable's errors + {margin.points * 100:g} points"
     for rule in policy.rates:
         if rule.name == least:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from penstock.manifest import expression
+from penstock.manifest.latency import QUANTILES
 from penstock.manifest.section import Count, Duration, Margin, Name, Section, duration, wrong
 
 _BOUND = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(%|[kMGT]i?B|B)?(?:\s+per\s+(\S+))?")
@@ -147,7 +148,7 @@ def factor(value: Any) -> Any:
     return float(found[1])
 
 
-Part = Annotated[float, BeforeValidator(factor), Field(gt=0, le=1)]
+Part = Annotated[float, BeforeValidator(factor), Field(ge=0.01, le=1)]
 
 
 class Measure(Section):
@@ -254,7 +255,7 @@ class Measures(Section):
     @model_validator(mode="after")
     def _conditions(self) -> Measures:
         for name in self.measures:
-            if sample(name) in (*ARM, *FACTS, *_COUNTS, *_GAUGES, "true", "false", "stable"):
+            if sample(name) in (*ARM, *FACTS, *_COUNTS, *_GAUGES, *_TAKEN):
                 raise wrong(
                     f"`{name}` is a name of Penstock's own",
                     "it would mean two things",
@@ -291,6 +292,16 @@ class Measures(Section):
 
 
 _COUNTS = ("throttles", "api_5xx")
+_TAKEN = (
+    "true",
+    "false",
+    "stable",
+    "relative",
+    "absolute",
+    "traffic",
+    "errors",
+    *QUANTILES,
+)  # among them: what else judges
 _GAUGES = ("memory", "cpu", "concurrency")
 
 

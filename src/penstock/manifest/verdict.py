@@ -88,8 +88,8 @@ class Verdict(Measures):
     that one worse than `promote_at` is accepted.
     """
 
-    false_rollbacks: Fraction = Field(default=0.01, gt=0, le=0.5)
-    false_promotions: Fraction = Field(default=0.05, gt=0, le=0.5)
+    false_rollbacks: Fraction = Field(default=0.01, ge=1e-9, le=0.5)
+    false_promotions: Fraction = Field(default=0.05, ge=1e-9, le=0.5)
     errors: ErrorRules = ErrorRules()
     latency: LatencyRules | None = None
     metrics: MetricsSource | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any
 
 from penstock.records.store import Row, Store
@@ -39,11 +40,20 @@ def update(store: Store, number: int, **fields: Any) -> None:
 
 
 def add_facts(store: Store, number: int, **facts: Any) -> None:
-    """Merge what was counted and measured into a release's facts."""
+    """Merge what was counted and measured into a release's facts. What is infinite or no number is kept as null."""
     with store.write():
         row = get(store, number)
         if row:
-            update(store, number, facts={**row["facts"], **facts})
+            update(store, number, facts=_finite({**row["facts"], **facts}))
+
+
+def _finite(value: Any) -> Any:
+    """SQLite knows no infinity in JSON, and takes a text with one for a broken file."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def unended(store: Store) -> list[Row]:

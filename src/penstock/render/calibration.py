@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from penstock.core.calibration import Calibration
+from penstock.core.calibration import ENOUGH, Calibration
 from penstock.render.markdown import items as list_of
 from penstock.render.page_parts import items, section
 
@@ -27,7 +27,14 @@ def conclusion(found: Calibration) -> str:
     """The outcome in a sentence."""
     if found.patch:
         return "the margins in force do not hold for this traffic; this would"
+    if not found.is_enough:
+        return f"too little was seen to say that the margins hold: {_errors(found)}; calibrate for longer, or at more traffic"
     return NOTHING if found.holds else "no margin that was tried holds for this traffic: nothing is proposed"
+
+
+def _errors(found: Calibration) -> str:
+    errors = found.candidate.errors + found.stable.errors
+    return f"{errors} {'error' if errors == 1 else 'errors'}, and {ENOUGH} would do"
 
 
 def markdown(found: Calibration | None) -> str:

@@ -114,10 +114,16 @@ class Quantiles:
         total = passed[:, -1]
         for rule in self._policy.latency:
             bucket = np.argmax(passed >= (rule.quantile * total)[:, None], axis=1)
-            beyond = total - passed[np.arange(len(due)), bucket]
+            rows = np.arange(len(due))
+            beyond, edge = total - passed[rows, bucket], self._edges[bucket]
+            last = beyond <= 0  # the last bucket: what is in it is slower than the edge below it
+            before = np.where(bucket > 0, passed[rows, np.maximum(bucket - 1, 0)], 0.0)
+            below = np.append(0.0, self._policy.grid)[np.searchsorted(self._policy.grid, edge)]
+            beyond, edge = np.where(last, total - before, beyond), np.where(last, below, edge)
             enough = total * (1 - rule.quantile) >= slow.ENOUGH
             share = np.maximum(beyond / np.maximum(total, 1e-9), 1 / (total + 1))
-            self._at[rule.name][due] = np.where(enough, self._edges[bucket], self._at[rule.name][due])
+            share = np.minimum(share, 1 - 1 / (total + 1))
+            self._at[rule.name][due] = np.where(enough, edge, self._at[rule.name][due])
             self._share[rule.name][due] = np.where(enough, share, self._share[rule.name][due])
             self._any[due] |= enough
 

@@ -26,6 +26,7 @@ from penstock.steps.back import with_contacts
 from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
 
+COUNT_S = 20.0  # that long a foreign source is asked for what it counted
 OPEN_S = 1.5
 _FOLLOWED = ("release", "rollback")
 
@@ -133,17 +134,30 @@ def _count(world: World, *, patiently: bool) -> list[Reading] | None:
     if "position" not in row["facts"]:
         return None
     try:
-        readings = world.metrics.readings(row["facts"]["position"])
+        readings = _all_since(world, row["facts"]["position"])
         if readings and patiently and row["facts"].get("weight_permille"):
             world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
-            readings = world.metrics.readings(row["facts"]["position"])
-        releases.add_facts(world.store, world.release, served=_sums(readings))
+            readings = _all_since(world, row["facts"]["position"])
+        own = _sums([replace(one, synthetic=False) for one in readings if one.synthetic])
+        releases.add_facts(world.store, world.release, served=_sums(readings), served_synthetic=own)
     except StateError:
         raise
     except PenstockError as error:
         world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
         return None
     return readings
+
+
+def _all_since(world: World, position: str) -> list[Reading]:
+    """Every reading after a position; a foreign source hands on so many at a time."""
+    found, until = list[Reading](), world.clock.monotonic() + COUNT_S
+    while world.clock.monotonic() <= until:
+        new = world.metrics.readings(position)
+        found += new
+        if not new or new[-1].position == position or world.environment.verdict.metrics is None:
+            break
+        position = new[-1].position
+    return found
 
 
 def _keep_readings(world: World, readings: list[Reading]) -> str:
@@ -157,7 +171,7 @@ def _keep_readings(world: World, readings: list[Reading]) -> str:
 def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
     sums: dict[str, dict[str, int]] = {}
     for reading in readings:
-        if reading.synthetic:
+        if reading.synthetic or not reading.revision:  # a hole is nobody's
             continue
         one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0, "duration_us": 0})
         one["requests"] += reading.requests

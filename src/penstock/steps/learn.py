@@ -42,7 +42,7 @@ def learn(world: World, stable: str | None) -> Known:
     ahead = ahead_of(world.environment, known) if stable else None
     warned = ahead is not None and known.history is not None and not ahead.is_enough
     for number, sentence in enumerate(ahead.sentences if ahead and warned else ()):
-        world.tell(f"ahead:{number}", "note", sentence)
+        world.tell(f"ahead:{number}", "plan", sentence)
     if world.environment.verdict.latency and world.environment.verdict.metrics and not known.edges:
         world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")
     releases.add_facts(world.store, world.release, known=data.dump(known), ahead=list(ahead.sentences) if ahead else [])
@@ -52,7 +52,10 @@ def learn(world: World, stable: str | None) -> Known:
 def last_calibration(store: Store, service: str, environment: str) -> Calibration | None:
     """What the last calibration of an environment taught; None before the first."""
     found = releases.last_calibration(store, service, environment)
-    return data.load(Calibration, found["facts"]["calibration"]) if found else None
+    try:
+        return data.load(Calibration, found["facts"]["calibration"]) if found else None
+    except ValueError:  # of another version, or with a time that was never measured: it teaches nothing now
+        return None
 
 
 def known(world: World) -> Known:

@@ -13,6 +13,8 @@ from penstock.core.limits_asked import limits_asked
 from penstock.core.reading import Level, Reading
 from penstock.manifest.measures import Condition, CountLimit, Measures
 
+AHEAD_S = 60.0  # so far a source's clock may be ahead
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -63,7 +65,8 @@ def look(
 
     `now` is how far the source can have told, in seconds since the epoch: the clock without the source's lag.
     """
-    in_order = list(limits.in_order(*told))
+    levels = [one for one in told[1] if one.at <= now + AHEAD_S]  # a value of the future would be the newest for ever
+    in_order = list(limits.in_order(told[0], levels))
     pairs = zip(asked.limits, before.limits, strict=True)
     seen = tuple(limits.fold(limit, state, arms, in_order) for limit, state in pairs)
     stand = {

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.core import data
 from penstock.core.ending import Ending, Over
 from penstock.core.plan import Facts, Plan, draw, still_true
-from penstock.core.replay import Rules
+from penstock.core.replay import ENGINE, Rules
 from penstock.core.rollout import Place
 from penstock.core.target import Revision
 from penstock.errors import PenstockError, StateError
@@ -99,6 +99,7 @@ def rules_of(world: World, plan: Plan) -> Rules:
     return Rules(
         plan, policy_of(world), policies_of(world), world.target.capabilities().settle_s, world.metrics.step_s,
         latency.warm_up_s if (latency := world.environment.verdict.latency) else 0.0,
+        None if world.environment.verdict.metrics else tuple(sorted(plan.compared_units)), ENGINE,
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ def keep_sending(world: World, plan: Plan) -> None:
     if asked and plan.stable and world.sender and world.sending is None:
         unit = next((name for name, place in plan.places.items() if place.traffic), "")
         ids = (plan.candidate.id, plan.stable.id)
-        arms = [arm(reach, one) for one in ids if (reach := world.target.reach(unit, one))]
+        reaches = [world.target.reach(unit, one) for one in ids]
+        arms = [found for reach in reaches if reach and (found := arm(reach))]
         if len(arms) == len(ids):
             world.sending = world.sender(asked, (arms[0], arms[1]), world.release)
     if world.sending:

@@ -156,7 +156,8 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     eras = Eras(
         began, world.target.capabilities().settle_s, world.metrics.step_s, latency.warm_up_s if latency else 0.0
     )  # fmt: skip
-    found = verdict.windows(new, plan.candidate.id, stable, eras)
+    units = plan.compared_units if stable and not world.environment.verdict.metrics else None
+    found = verdict.windows(new, plan.candidate.id, stable, eras, units)
     states = zip(policies, (seen.state, *seen.also), strict=True)
     state, *also = (verdict.fold(policy, one, found) for policy, one in states)
     mean_ms = {**seen.mean_ms, **_means(new, plan.candidate.id)}

@@ -12,7 +12,6 @@ from penstock.providers.local.counts import unpack
 from penstock.providers.local.gauges import Gauges
 from penstock.providers.local.paths import Folder
 
-_COUNTS = "second, unit, revision, era, requests, errors, late, duration_us"
 _SECONDS_KEPT_S = 86_000
 
 
@@ -46,12 +45,11 @@ class LocalMetrics:
         """Closed seconds of the last so many; those of yesterday are thinned to minutes, and left out."""
         if not self._path.exists():
             return []
-        columns = "*" if latency else _COUNTS
-        sql = (
-            f"SELECT {columns} FROM readings WHERE second > (SELECT closed_through FROM position) - ?"
+        sql = (  # all columns, by name, as above
+            "SELECT * FROM readings WHERE second > (SELECT closed_through FROM position) - ?"
             " AND second <= (SELECT closed_through FROM position) ORDER BY second, unit, revision, era"
         )
-        return [_reading(row) for row in self._ask(sql, int(min(span_s, _SECONDS_KEPT_S)))]
+        return [_reading(row, timed=latency) for row in self._ask(sql, int(min(span_s, _SECONDS_KEPT_S)))]
 
     def levels(self) -> list[Level]:
         """Memory and CPU of every instance that lives, as `Gauges.look` says; raises PenstockError `readings` when it is not
@@ -74,11 +72,11 @@ class LocalMetrics:
             raise PenstockError("readings", f"the readings cannot be read: {error}", str(self._path)) from error
 
 
-def _reading(row: sqlite3.Row) -> Reading:
+def _reading(row: sqlite3.Row, *, timed: bool = True) -> Reading:
     said: dict[str, Any] = dict(row)
     second = said["second"]
     return Reading(
         said["unit"], said["revision"], second, second + 1, said["requests"], said["errors"], said["era"], said["late"],
-        said["duration_us"], position=str(second), latency=unpack(said.get("latency", b"")),
+        said["duration_us"], position=str(second), latency=unpack(said.get("latency", b"")) if timed else (),
         synthetic=bool(said.get("synthetic", False)),
     )  # fmt: skip

@@ -97,6 +97,10 @@ class Folder:
         return self.envoy / "envoy.log"
 
     @property
+    def synthetic_token(self) -> Path:
+        return self.root / "synthetic-token"
+
+    @property
     def access_log(self) -> Path:
         return self.envoy / "access.log"
 

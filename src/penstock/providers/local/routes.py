@@ -147,21 +147,25 @@ def endpoints(arm: Arm, ports: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-def route_table(unit: str, split: Mapping[str, int], preview: str | None, timeout_ms: int) -> dict[str, Any]:
+def route_table(
+    unit: str, split: Mapping[str, int], preview: str | None, timeout_ms: int, token: str = ""
+) -> dict[str, Any]:
     """Where a unit's requests go: by the preview header first, else by the split; 503 while there is none.
 
-    Requests that say they are synthetic reach the revision of the split that they name, whatever its weight; without such
-    a revision they get 421, and are never taken for a user's.
+    Requests with the token are synthetic: they reach the revision of the split that they name, whatever its weight; without
+    such a revision they get 421, and are never taken for a user's. Only Penstock knows the token; without one there is no way
+    in, and a user who sends that header is a user.
     """
     routes = []
     if preview:
         routes.append(
             {"name": PREVIEW, "match": _match({PREVIEW_HEADER: preview}), "route": _only(preview, unit, timeout_ms)}
         )
-    for revision in sorted(revision for revision, weight in split.items() if weight):
-        match = _match({SYNTHETIC_HEADER: "1", ARM_HEADER: revision})
-        routes.append({"name": SYNTHETIC, "match": match, "route": _only(revision, unit, timeout_ms)})
-    routes.append(_nowhere({SYNTHETIC_HEADER: "1"}, 421, "this revision takes no traffic here"))
+    if token:
+        for revision in sorted(revision for revision, weight in split.items() if weight):
+            match = _match({SYNTHETIC_HEADER: token, ARM_HEADER: revision})
+            routes.append({"name": SYNTHETIC, "match": match, "route": _only(revision, unit, timeout_ms)})
+        routes.append(_nowhere({SYNTHETIC_HEADER: token}, 421, "this revision takes no traffic here"))
     if split:
         routes.append({"name": SPLIT, "match": _match({}), "route": _route(split, unit, timeout_ms)})
     else:

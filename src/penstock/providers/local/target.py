@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from penstock.core.target import (
 from penstock.errors import PenstockError, Refused
 from penstock.providers.local import desire, heartbeat, lock, observe
 from penstock.providers.local.paths import Folder
+from penstock.providers.local.routes import ARM_HEADER, SYNTHETIC_HEADER
 from penstock.providers.local.section import LocalSection
 
 CAPABILITIES = Capabilities(
@@ -56,6 +58,7 @@ class LocalTarget:
         paths: Callable[[Artifact], list[str]],
         hung_after_s: float = 5.0,
         once_per_client: bool = False,
+        synthetic: bool = False,
         checkout: Path | None = None,
     ) -> None:
         del checkout  # everything runs in its artifact
@@ -66,6 +69,7 @@ class LocalTarget:
         self._paths = paths
         self._hung_after_s = hung_after_s
         self._once_per_client = once_per_client
+        self._synthetic = synthetic
 
     def capabilities(self) -> Capabilities:
         """Everything: split, side by side, apart, with a way back that lies ready."""
@@ -121,7 +125,22 @@ class LocalTarget:
         if port is None:
             return None
         host = self._section.bind if self._section.bind not in ("0.0.0.0", "::") else "127.0.0.1"
-        return Reach(f"http://{host}:{port}", {PREVIEW_HEADER: revision})
+        token = self._token()
+        synthetic = {ARM_HEADER: revision, SYNTHETIC_HEADER: token} if token else {}
+        return Reach(f"http://{host}:{port}", {PREVIEW_HEADER: revision}, synthetic)
+
+    def _token(self) -> str:
+        """What marks a request as Penstock's own in this environment: made once, known to nobody else. Empty: none are sent."""
+        if not self._synthetic:
+            return ""
+        path = self._folder.synthetic_token
+        if not path.exists():
+            made = path.with_suffix(f".{secrets.token_hex(4)}")
+            made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+                file.write(secrets.token_hex(16))
+            made.rename(path)
+        return path.read_text()
 
     def testimony(self, revision: str) -> list[Evidence]:
         """The tail of every instance's log, and its last answer to the health check."""
@@ -207,6 +226,7 @@ class LocalTarget:
             "request_timeout_ms": round(section.request_timeout_s * 1000),
             "hung_after_ms": round(self._hung_after_s * 1000),
             "once_per_client": self._once_per_client,
+            "synthetic_token": self._token(),
             "drain_s": section.drain_s,
             "stop_s": section.stop_s,
             "min_ready_s": desired.min_ready_s,

@@ -193,7 +193,9 @@ class Traffic:
                 self.unconfirmed[unit] = "Envoy has not read it yet"
             preview = wanted.preview if wanted.preview and wanted.count((unit, wanted.preview)) else None
             if unit in wanted.listen:
-                table = routes.route_table(unit, self.written(unit), preview, wanted.request_timeout_ms)
+                table = routes.route_table(
+                    unit, self.written(unit), preview, wanted.request_timeout_ms, wanted.synthetic_token
+                )
                 if self._envoy.write_routes(unit, table):
                     self.unconfirmed.setdefault(unit, "Envoy has not read it yet")
             elif not desired:

@@ -74,6 +74,7 @@ class Wanted:
     request_timeout_ms: int = 60_000
     hung_after_ms: int = 5_000
     once_per_client: bool = False
+    synthetic_token: str = ""
     drain_s: float = 30.0
     stop_s: float = 15.0
     min_ready_s: float = 0.0
@@ -145,6 +146,7 @@ def _wanted(data: Mapping[str, Any]) -> Wanted:
         request_timeout_ms=int(data.get("request_timeout_ms", usual.request_timeout_ms)),
         hung_after_ms=int(data.get("hung_after_ms", usual.hung_after_ms)),
         once_per_client=bool(data.get("once_per_client", usual.once_per_client)),
+        synthetic_token=str(data.get("synthetic_token", "")),
         drain_s=float(data.get("drain_s", usual.drain_s)),
         stop_s=float(data.get("stop_s", usual.stop_s)),
         min_ready_s=float(data.get("min_ready_s", usual.min_ready_s)),

@@ -128,7 +128,7 @@ def _hole(since: float, start: float, step_s: float, splits: Splits, position: s
 
 
 def _reading(one: ToldReading, step_s: float, splits: Splits, position: str) -> Reading:
-    latency = tuple((edge, count) for edge, count in _histogram(one) if count)
+    latency = tuple(_histogram(one))
     return Reading(
         one.unit, one.revision, one.at, one.at + step_s, one.requests, one.errors,
         era_of(splits, one.at, one.at + step_s), one.late, one.duration_us, position=position, latency=latency,

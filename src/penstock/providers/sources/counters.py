@@ -67,7 +67,7 @@ def _apart(name: str, cumulative: dict[float, int]) -> Latency:
     counts = [(edge, count - before) for (_, before), (edge, count) in pairwise([(0.0, 0), *ordered])]
     if any(count < 0 for _, count in counts):
         raise CannotTell(f"a wider bucket of {name} counts less than a narrower one", "a histogram of Prometheus")
-    return tuple((edge, count) for edge, count in counts if count)
+    return tuple(counts)  # the empty ones too: they tell the edges that a candidate may come to
 
 
 def grown(series: Iterable[Series], memory_ms: int) -> Iterator[Grown]:

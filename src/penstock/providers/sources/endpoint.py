@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
@@ -50,7 +51,8 @@ class JsonMetrics:
                 refuse_stale(found.end, self.lag_s, time.time())
                 return []
             position = str(round(found.end * 1000))
-            return answer.readings(found, since_s, self.step_s, self._splits(), position)
+            new = answer.readings(found, since_s, self.step_s, self._splits(), position)
+            return [replace(one, position=str(round(one.end * 1000))) for one in new]  # the same whenever it is read
 
     def past(self, span_s: float, *, latency: bool) -> list[Reading]:
         """The readings of the last so many seconds, six hours at most."""
