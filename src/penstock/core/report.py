@@ -138,6 +138,7 @@ class Report:
     waited: Waited = field(default_factory=Waited)
     hotfix: Hotfix | None = None
     calibration: Calibration | None = None
+    own_requests: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def tell(known: Known) -> Report:
         _how_back(row, plan), plan.get("way_back", "") if row["state"] in ("released", "baking") else "",
         facts.get("head", {}), _series(known), contacts=tuple(plan.get("contacts", ())),
         follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
-        checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
+        own_requests=_own(row), checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
         waits=waits(known.events, until), waited=idle, hotfix=people.hotfix,
         calibration=_calibration(facts),
     )  # fmt: skip
@@ -211,6 +212,17 @@ def _arms(row: Row) -> tuple[Arm, ...]:
         role = "candidate" if revision == row["revision"] else "stable"
         found.append(Arm(revision, role, sums["requests"], sums["errors"], mean))
     return tuple(sorted(found, key=lambda arm: arm.role))
+
+
+def _own(row: Row) -> str:
+    """What Penstock's own requests came to on both arms; empty where it sent none."""
+    sums = row["facts"].get("served_synthetic", {})
+    told = [
+        f"{one['errors']:,} of {one['requests']:,} failed on {revision}"
+        f" ({'candidate' if revision == row['revision'] else 'stable'})"
+        for revision, one in sorted(sums.items(), key=lambda item: item[0] != row["revision"])
+    ]
+    return "; ".join(told)
 
 
 def _harmed(row: Row, arms: Iterable[Arm]) -> int | None:

@@ -241,7 +241,8 @@ def _narrow_example(text: str) -> str:
     comment, indent = "", ""
     for line in [*text.rstrip("\n").split("\n"), ""]:
         found = re.match(r"(\s*)# (.*)", line)
-        if found and comment and found[1] == indent:
+        is_key = bool(found and re.match(r"[a-z_0-9]+: \S", found[2]))  # a key that is not in force: a line of its own
+        if found and comment and found[1] == indent and not is_key and not re.match(r"[a-z_0-9]+: \S", comment):
             comment += f" {found[2]}"
             continue
         out += _comment(comment, indent)

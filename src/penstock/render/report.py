@@ -62,6 +62,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         pairs.append(("Until nothing went to the candidate", span(report.until_safe_s)))
     if report.harmed is not None:
         pairs.append(("Harmed by the candidate", f"{count(report.harmed)} requests"))
+    if report.own_requests:
+        pairs.append(("Penstock's own requests", report.own_requests))
     return pairs
 
 
