@@ -35,21 +35,22 @@ def test_readings_count_what_the_client_counted(kept: Kept) -> None:
 
 def test_synthetic_requests_reach_their_arm_and_are_counted_apart(kept: Kept) -> None:
     """Each of two revisions that serve, whatever its weight; once one serves no more, nobody answers in its place."""
-    kept.settled({"r1": 1, "r2": 1}, {"r1": 999, "r2": 1}, attended_s=600)
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 999, "r2": 1}, attended_s=600, synthetic_token="t0ken")
     time.sleep(0.3)
     kept.get()
     for arm, count in (("r1", 3), ("r2", 5)):
         for _ in range(count):
-            found = kept.get(x_penstock_arm=arm, x_penstock_synthetic="1")
+            found = kept.get(x_penstock_arm=arm, x_penstock_synthetic="t0ken")
             assert (200, arm) == found[:2]
-    kept.get("/?status=500", x_penstock_arm="r2", x_penstock_synthetic="1")
+    kept.get(x_penstock_arm="r2", x_penstock_synthetic="1")  # somebody who has read the code, and is a user
+    kept.get("/?status=500", x_penstock_arm="r2", x_penstock_synthetic="t0ken")
     kept.folded(time.time())
     counted = "SELECT synthetic, revision, sum(requests), sum(errors) FROM readings GROUP BY 1, 2 HAVING synthetic"
     assert [(1, "r1", 3, 0), (1, "r2", 6, 1)] == kept.rows(counted)
-    kept.settled({"r1": 1, "r2": 1}, {"r1": 1000}, attended_s=600)
-    assert 421 == kept.get(x_penstock_arm="r2", x_penstock_synthetic="1")[0]
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 1000}, attended_s=600, synthetic_token="t0ken")
+    assert 421 == kept.get(x_penstock_arm="r2", x_penstock_synthetic="t0ken")[0]
     kept.folded(time.time())
-    assert [(1,)] == kept.rows("SELECT sum(requests) FROM readings WHERE NOT synthetic")
+    assert [(2,)] == kept.rows("SELECT sum(requests) FROM readings WHERE NOT synthetic")
 
 
 def test_latency_is_what_the_client_waited(kept: Kept) -> None:

@@ -69,7 +69,7 @@ def test_a_reading_is_read_whole(endpoint: Endpoint, metrics: JsonMetrics) -> No
     endpoint.ledger.readings.append({**told, **more})
     position = str(round(at * 1000) + 1000)
     expected = Reading(
-        "web", "new", at, at + 1, 3, 1, 1, 1, 900, position=position, latency=((5000.0, 2), (float("inf"), 1)),
+        "web", "new", at, at + 1, 3, 1, 1, 1, 900, position=position, latency=((5000.0, 2), (9000.0, 0), (float("inf"), 1)),
         events=(("orders", 2),), synthetic=True,
     )  # fmt: skip
     assert [expected] == metrics.readings("")

@@ -76,7 +76,9 @@ def test_latency_events_and_gauges(town: rig.Town) -> None:
     town.shop.processes["b"].answer(2, 0, took_s=30)
     town.wait_for_scrapes(metrics)
     found = [one for one in read(metrics, since) if one.requests]
-    assert [((1e5, 4),), ((inf, 2),)] == [one.latency for one in found]
+    assert [((5e3, 0), (1e5, 4), (1e6, 0), (inf, 0)), ((5e3, 0), (1e5, 0), (1e6, 0), (inf, 2))] == [
+        one.latency for one in found
+    ]
     assert [(("orders", 3),), (("orders", 0),)] == [one.events for one in found]
     assert {"web"} == {one.unit for one in found}
     levels = {(one.name, one.revision, one.instance): one.value for one in metrics.levels()}
