@@ -157,9 +157,12 @@ def _write(
 def _refuse_turning(desk: Desk, service: str, environment: Environment, kind: str) -> None:
     """A target that cannot split its traffic has nothing that could be taken back half-way."""
     reason = strategies(target_of(desk.state, service, environment).capabilities())["canary"]
+    if reason and kind == "drill":
+        raise UserError("drill", f"there is no rollback to rehearse in `{environment.name}`", environment.name, reason)
     if reason:
-        what = "there is no rollback to rehearse" if kind == "drill" else "there are no two arms to compare"
-        raise UserError(kind, f"{what} in `{environment.name}`", environment.name, reason)
+        raise UserError(
+            "calibrate", f"there are no two arms to compare in `{environment.name}`", environment.name, reason
+        )
 
 
 def _resolve(desk: Desk, environment: Environment) -> dict[str, str]:
