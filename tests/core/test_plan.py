@@ -15,6 +15,7 @@ from penstock.core.rollout import Place
 from penstock.core.target import Artifact, Capabilities, Fence, Observed, Revision, Unit
 from penstock.errors import UserError
 from penstock.manifest.groups import Group
+from penstock.manifest.metrics import MetricsSource
 from penstock.manifest.rollout import Rollout
 from penstock.render.plan import text
 from penstock.testing.simulation import environment
@@ -176,3 +177,23 @@ def test_a_calibration_is_paced_as_planned(weights: list[int], for_s: float | No
     assert pytest.approx([s.duration_s / total for s in asked.increments]) == [
         step.duration_s / (for_s or total) for step in found
     ]
+
+
+def test_a_source_too_coarse_for_its_increments_is_a_risk() -> None:
+    """Steps of fifteen seconds in an increment of twenty: nearly all of it lies beside a shift, and that is said."""
+    source = MetricsSource.model_validate({"is": "file", "path": "/srv/readings"})
+    asked = environment("canary")
+    coarse = asked.model_copy(update={"verdict": asked.verdict.model_copy(update={"metrics": source})})
+
+    assert any("holds few whole steps" in risk for risk in draw(coarse, facts(stable=revision("old"))).risks)
+    assert not any("holds few whole steps" in risk for risk in drawn().risks)
+
+
+def test_a_unit_of_one_revision_alone_is_not_compared() -> None:
+    """What only one of both serves has no like: its requests would count on one arm."""
+    places = {"web": Place(2), "new": Place(1), "jobs": Place(1, traffic=False)}
+    plan = replace(
+        drawn(), places=places, standing={"web": Place(2), "static": Place(1), "jobs": Place(1, traffic=False)}
+    )
+
+    assert frozenset({"web"}) == plan.compared_units

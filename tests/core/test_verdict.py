@@ -528,3 +528,69 @@ def test_the_horizon_bounds_starts_not_the_verdict() -> None:
     policy = Policy(starts=Starts(horizon_s=60))
     rows = [window(t, (50, 0), (950, 1)) for t in range(200)] + [window(t, (50, 20), (950, 1)) for t in range(200, 300)]
     assert convicted_at(policy, rows) is not None
+
+
+# Penstock's own requests, and units
+
+
+def own(second: float, candidate: tuple[int, int], stable: tuple[int, int]) -> Window:
+    """A window of Penstock's own requests."""
+    return replace(window(second, candidate, stable), synthetic=True)
+
+
+def test_own_requests_accept_where_users_are_silent() -> None:
+    """Without users their like is all there is; the sentence says whose requests those were."""
+    policy = Policy(traffic=True)
+    verdict = judge(policy, run(policy, [own(t, (20, 0), (20, 0)) for t in range(300)]))
+    assert "healthy" == verdict.outcome
+    assert "0 of 6,000 requests of Penstock's own failed on the candidate, 0 of 6,000 on stable" in verdict.sentence
+
+
+def test_own_requests_never_outvote_users() -> None:
+    """However many of ours are answered well: a candidate that fails its users is not accepted."""
+    policy = Policy(traffic=True)
+    rows = []
+    for t in range(600):
+        rows += [own(t, (100, 0), (100, 0)), window(t, (6, t % 2), (90, 0))]
+    verdict = judge(policy, run(policy, rows))
+    assert verdict.accepting["traffic"] >= 20
+    assert "unhealthy" == verdict.outcome
+
+
+def test_few_failing_users_hold_what_ours_would_accept() -> None:
+    """Users' evidence against the candidate, too little to convict, is enough not to promote it."""
+    policy = Policy(traffic=True, false_rollbacks=1e-12)
+    rows = [own(t, (100, 0), (100, 0)) for t in range(60)] + [window(60 + t, (10, 1), (190, 0)) for t in range(12)]
+    verdict = judge(policy, run(policy, rows))
+    assert verdict.accepting["traffic"] >= 20
+    assert "undecided" == verdict.outcome
+
+
+def test_own_requests_convict_by_themselves() -> None:
+    """What fails ours alone goes back, and the sentence begins with that."""
+    policy = Policy(traffic=True)
+    verdict = judge(policy, run(policy, [own(t, (20, 4), (20, 0)) for t in range(60)]))
+    assert "unhealthy" == verdict.outcome
+    assert "of Penstock's own failed on the candidate" in verdict.sentence.split(";")[0]
+
+
+def test_a_unit_that_only_one_revision_has_is_compared_with_nothing() -> None:
+    """Its requests are dropped by that name: on one arm alone they would convict, or hide, anybody."""
+    eras = Eras({2: 0.0})
+    rows = [
+        Reading("web", "new", 5, 6, 10, 0, era=2),
+        Reading("web", "old", 5, 6, 90, 1, era=2),
+        Reading("static", "old", 5, 6, 300, 0, era=2),
+    ]
+    found = windows(rows, "new", "old", eras, {"web"})
+    assert {"other unit": 300} == found.dropped
+    assert [(Counts(10, 0), Counts(90, 1))] == [(one.candidate, one.stable) for one in found.windows]
+
+
+def test_events_that_an_arm_did_not_tell_are_not_none() -> None:
+    """Silence is no zero: such a window knows nothing of the rate."""
+    rows = [
+        Reading("web", "new", 5, 6, 10, 0, era=2),
+        Reading("web", "old", 5, 6, 90, 1, era=2, events=(("orders", 9),)),
+    ]
+    assert [{}] == [one.events for one in windows(rows, "new", "old", Eras({2: 0.0})).windows]

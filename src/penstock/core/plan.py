@@ -22,6 +22,7 @@ from penstock.manifest import Environment
 from penstock.manifest.groups import contacts
 
 FORMAT = 2
+_STEPS = 6  # of a foreign source: with fewer in an increment most of it lies beside a shift
 
 # What was released here once has passed what comes before a release: going back to it is not held up by that again.
 _MOMENTS: dict[str, tuple[str, ...]] = {
@@ -353,6 +354,11 @@ def _risks(environment: Environment, facts: Facts, strategy: str) -> tuple[str, 
         risks.append(
             f"without enough requests nothing is decided: {hold_s:.0f} s after the last increment it is"
             f" {'promoted' if environment.verdict.undecided.then == 'promote' else 'rolled back'} as undecided"
+        )
+    source, steps = environment.verdict.metrics, environment.rollout.increments
+    if strategy == "canary" and source and (shortest := min(one.duration_s for one in steps)) < _STEPS * source.step_s:
+        risks.append(
+            f"an increment of {shortest:.0f} s holds few whole steps of the readings' {source.step_s:g} s: little of it is judged"
         )
     if strategy != "canary" and facts.stable:
         risks.append(f"{strategy}: candidate and stable are not compared; absolute limits, health and crashes judge")
