@@ -34,6 +34,15 @@ SLOTS = st.lists(
 )
 
 
+def in_memory(slots: list[Slot]) -> list[Slot]:
+    """The same, with no process unseen for so long that it is forgotten, which is a law of its own."""
+    found, unseen = list[Slot](), 0
+    for one in slots:
+        unseen = unseen + 1 if one.is_missed and unseen < MEMORY // SCRAPE - 2 else 0
+        found.append(replace(one, is_missed=unseen > 0))
+    return found
+
+
 def scraped(slots: list[Slot], process: str, arm: str, first: int = 0) -> tuple[list[Series], tuple[int, int]]:
     """The series of a process that had counted `first` when it was first seen, and what it answered afterwards."""
     values = {"200": first}
@@ -74,7 +83,7 @@ def is_judged(one: Reading) -> bool:
 @given(SLOTS)
 def test_a_process_that_never_restarts_is_counted_exactly(slots: list[Slot]) -> None:
     """Whatever scrapes are missed, up to the last that was not all is counted, and nothing from before the first."""
-    steady = [Slot(one.good, one.bad, False, one.is_missed) for one in slots]
+    steady = [Slot(one.good, one.bad, False, one.is_missed) for one in in_memory(slots)]
     series, truth = scraped(steady, "a", "old", first=500)
     assert truth == sums(read(series))
 
@@ -84,7 +93,7 @@ def test_a_process_that_never_restarts_is_counted_exactly(slots: list[Slot]) -> 
 def test_a_restart_that_is_seen_counts_from_zero(slots: list[Slot], when: int) -> None:
     """What was counted since the restart counts, in all series of the process; the stretch itself is not judged."""
     place = when % len(slots)
-    once = [Slot(one.good, one.bad, n == place, one.is_missed) for n, one in enumerate(slots)]
+    once = [Slot(one.good, one.bad, n == place, one.is_missed) for n, one in enumerate(in_memory(slots))]
     series, truth = scraped(once, "a", "old", first=10_000)
     assert truth == sums(read(series))
     first = next((BEGAN + n * SCRAPE for n, slot in enumerate(once, 1) if n > place and not slot.is_missed), 0)
