@@ -150,7 +150,7 @@ def _law(found: Sequence[Delays], alpha: float) -> str:
 def _foretold(policy: Policy, one: Delays) -> float:
     """By how much the prediction is beside the mean of the simulation."""
     rps, weight, base = one.cell
-    told = predict(policy, [(rps * weight, rps * (1 - weight))], one.bad, base).seconds
+    told = predict(policy, rps * weight, rps * (1 - weight), one.bad, base).seconds
     return (told or inf) / (one.times * one.bound_s) - 1
 
 

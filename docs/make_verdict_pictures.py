@@ -225,8 +225,8 @@ def delay() -> Chart:
     )
     fine = [1.45 * 1.02**n for n in range(98)]
     chart.line([(x, bound_s(policy, cell, x * cell.base)) for x in fine], "grey")
-    strata = [(cell.rps * cell.weight, cell.rps * (1 - cell.weight))]
-    foretold = [(x, predict(policy, strata, x * cell.base, cell.base).seconds or inf) for x in fine]
+    arms = cell.rps * cell.weight, cell.rps * (1 - cell.weight)
+    foretold = [(x, predict(policy, *arms, x * cell.base, cell.base).seconds or inf) for x in fine]
     chart.line(foretold, "blue dash")
     chart.dots([(x, one[0]) for x, one in zip(FAULTS, found(cell, policy, FAULTS), strict=True)], "red")
     chart.words(3.2, 110, "simulated, mean of 400 releases (dots)", "fred")

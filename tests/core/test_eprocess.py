@@ -21,7 +21,6 @@ from penstock.core.eprocess import (
     grow,
     growth_optimal,
     guess,
-    log_factor,
     log_factors,
     tempered,
     value,
@@ -29,6 +28,13 @@ from penstock.core.eprocess import (
 
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 SIX = evenly(*RATIOS)
+
+
+def log_factor(candidate: Counts, stable: Counts, a: float, margin: Margin) -> float:
+    """The factor of a single bet."""
+    return log_factors(candidate, stable, (a,), margin)[0]
+
+
 rates = st.floats(1e-5, 0.6)
 sizes = st.integers(1, 25)
 

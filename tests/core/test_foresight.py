@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from math import exp, isclose, log
+from math import exp, inf, isclose, log
 from statistics import fmean
 
 import pytest
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from penstock.core.eprocess import Margin
 from penstock.core.evidence_outlook import WEIGHTS
-from penstock.core.foresight import ahead_of, foresee, seconds_to_find
+from penstock.core.foresight import ahead_of, foresee
 from penstock.core.history import History
 from penstock.core.known import Known
 from penstock.core.policy import Policy
-from penstock.core.prediction import information, wald_s
+from penstock.core.prediction import information, predict, wald_s
 from penstock.core.verdict import Counts, Window, start, step
 from penstock.manifest import Environment, TargetEntry
 from penstock.manifest.rollout import Rollout
@@ -181,7 +181,7 @@ def test_a_forecast_is_near_what_happens(candidate: float, stable: float, base: 
     policy, chance = STRICT, random.Random(11)
     found = [convicted_s(policy, (candidate, stable), (worse, base), chance) for _ in range(40)]
 
-    assert pytest.approx(fmean(found), rel=0.25) == seconds_to_find(policy, [(candidate, stable)], worse, base)
+    assert pytest.approx(fmean(found), rel=0.25) == predict(policy, candidate, stable, worse, base).seconds
 
 
 @given(st.floats(1, 100), st.floats(1, 100), st.floats(1e-4, 0.02), st.floats(1.2, 20))
@@ -190,32 +190,31 @@ def test_no_forecast_beats_the_limit(candidate: float, stable: float, base: floa
     policy = Policy()
     worse = min(1.0, times * policy.margin.edge(base))
     bound = wald_s(information(candidate, stable, worse, base, policy.margin), policy.false_rollbacks)
-    found = seconds_to_find(policy, [(candidate, stable)], worse, base)
+    found = predict(policy, candidate, stable, worse, base).seconds
 
     assert bound is not None
     assert found is None or found >= bound
-    assert None is seconds_to_find(policy, [(candidate, stable)], policy.margin.edge(base), base)
+    assert None is predict(policy, candidate, stable, policy.margin.edge(base), base).seconds
 
 
-@given(st.floats(1, 100), st.floats(1, 100))
-def test_strata_are_added(one: float, other: float) -> None:
-    """A second stratum helps, at most as much as twice the traffic, and one without an arm adds nothing."""
-    policy = Policy()
+@given(st.floats(1, 100), st.floats(1, 30))
+def test_own_requests_are_another_way_to_see_it(rps: float, own: float) -> None:
+    """Requests of Penstock's own never delay what is foretold, and bring no more than the quicker of both ways."""
+    alone, both = (
+        foresee(history(rps, 0.01), STEPS, Policy(), synthetic_rps=more).prospects[1].at for more in (0.0, own)
+    )
 
-    alone = seconds_to_find(policy, [(one, other)], 0.05, 0.01)
-    assert alone == seconds_to_find(policy, [(one, other), (0.0, 0.0), (5.0, 0.0)], 0.05, 0.01)
-    twice = seconds_to_find(policy, [(one, other), (one, other)], 0.05, 0.01)
-    assert alone is not None
-    assert twice is not None
-    assert alone / 2 * (1 - 1e-4) <= twice < alone
+    for weight, seconds in both.items():
+        ours = predict(Policy(), own / 2, own / 2, 0.05, 0.01).seconds or inf
+        assert (seconds or inf) == pytest.approx(min(alone[weight] or inf, ours), rel=1e-2)
 
 
 def test_without_a_stable_arm_the_limit_is_what_finds() -> None:
     """Where nothing is compared, only the candidate's own requests and the absolute limit count."""
     policy = Policy(compared=False, at_most=0.02)
 
-    found = seconds_to_find(policy, [(10.0, 0.0)], 0.1, 0.001)
-    assert found == seconds_to_find(policy, [(10.0, 90.0)], 0.1, 0.001)
+    found = predict(policy, 10.0, 0.0, 0.1, 0.001).seconds
+    assert found == predict(policy, 10.0, 90.0, 0.1, 0.001).seconds
     assert found is not None
 
 

@@ -594,3 +594,11 @@ def test_events_that_an_arm_did_not_tell_are_not_none() -> None:
         Reading("web", "old", 5, 6, 90, 1, era=2, events=(("orders", 9),)),
     ]
     assert [{}] == [one.events for one in windows(rows, "new", "old", Eras({2: 0.0})).windows]
+
+
+def test_nobody_is_slow_while_caches_are_cold() -> None:
+    """During `warm_up` errors count and times do not."""
+    rows = [Reading("web", name, 5, 6, 10, 1, era=2, latency=((900.0, 10),)) for name in ("new", "old")]
+    cold, warm = (windows(rows, "new", "old", Eras({2: 0.0}, warm_s=warm_s)).windows[0] for warm_s in (10.0, 5.0))
+    assert (((), ()), Counts(10, 1)) == (cold.slow, cold.candidate)
+    assert ((900.0, 10),) == warm.slow[0]

@@ -73,7 +73,7 @@ def test_faults_are_found_near_the_limit(margin: str, ratio: float, most: float)
     for found in _delays(margin, ratio):
         assert most + 3 * found.error > found.times > 0.9
         rps, weight, base = found.cell
-        told = predict(policy, [(rps * weight, rps * (1 - weight))], found.bad, base).seconds or 0.0
+        told = predict(policy, rps * weight, rps * (1 - weight), found.bad, base).seconds or 0.0
         mean = found.times * found.bound_s
         assert 0.15 * mean + 3 * found.error * found.bound_s > abs(told - mean)
 

@@ -15,7 +15,7 @@ from math import inf
 from penstock.core import calibration_words as words
 from penstock.core.dispersion import dispersion_of, dispersion_of_both, errors_of, slow_of
 from penstock.core.eprocess import NOTHING, Counts, Margin
-from penstock.core.evidence_windows import Eras, Window, windows
+from penstock.core.evidence_windows import Eras, Window, begun, windows
 from penstock.core.known import Known
 from penstock.core.latency import merged, quantile
 from penstock.core.policy import LatencyRule, Policy
@@ -149,10 +149,7 @@ def reckoned_with(known: Known, calibration: Calibration | None) -> Known:
 
 
 def _eras(rules: Rules, readings: Iterable[Reading]) -> Eras:
-    began: dict[int, float] = {}
-    for reading in readings:
-        began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
-    return Eras(began, rules.settle_s, rules.step_s, rules.warm_s)
+    return Eras(begun(readings), rules.settle_s, rules.step_s, rules.warm_s)
 
 
 def _compared(readings: Sequence[Reading], arms: tuple[str, str]) -> list[Reading]:

@@ -2,7 +2,7 @@
 
 An e-variable is a pay-off whose mean is at most 1 while the claim it bets against is true; a product of them
 is an e-process. Looked at as often as one likes, the chance that it ever reaches 1/alpha while the claim is
-true is at most alpha (Ville). Everything here is kept as natural logarithms.
+true is at most alpha (Ville). Factors are natural logarithms, winnings plain numbers.
 
 One window has `nC` requests and `kC` errors on the candidate, `nB` and `kB` on stable. Against the claim
 `pC <= rho*pB + delta`, for any `a > 1` fixed before the errors are known, the factor is
@@ -151,15 +151,13 @@ def log_sum(logs: Sequence[float]) -> float:
     return top + log(sum([exp(one - top) for one in logs]))
 
 
-def log_factor(candidate: Counts, stable: Counts, a: float, margin: Margin) -> float:
-    """Log of (*) for one window; 0, no evidence, if the margin compares and an arm has no request."""
-    return log_factors(candidate, stable, (a,), margin)[0]
-
-
 def log_factors(
     candidate: Counts, stable: Counts, bets: Sequence[float], margin: Margin, dispersion: float = 1.0
 ) -> list[float]:
-    """Log of (*) for one window, for each `a` of `bets`; with clusters (see `clustered`), of its form for these."""
+    """Log of (*) for one window, for each `a` of `bets`; with clusters (see `clustered`), of its form for these.
+
+    0, no evidence, if the margin compares and an arm has no request.
+    """
     errors, exposed, m = candidate.errors, candidate.requests * margin.points, (dispersion + 1) / 2
     if margin.ratio == 0:
         return [(errors * log_paid(a - 1, m) if errors else 0.0) - exposed * (a - 1) for a in bets]
@@ -270,7 +268,7 @@ def bets_against(
     base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
 ) -> list[float]:
     """`a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
-    edge = margin.ratio * base + margin.points
+    edge = margin.edge(base)
     worse = [x * edge if x * edge < 1 else 1.0 for x in ratios]
     return [a if a > 1 else 1.0 for a in best_bets(worse, base, split, margin, dispersion)]
 

@@ -54,6 +54,14 @@ class Window:
         return (merged((self.slow[0], other.slow[0])), merged((self.slow[1], other.slow[1])))
 
 
+def begun(readings: Iterable[Reading], before: Mapping[int, float] | None = None) -> dict[int, float]:
+    """When each era was first seen, in seconds since the epoch; `before` is what was known already."""
+    found = dict(before or {})
+    for reading in readings:
+        found[reading.era] = min(found.get(reading.era, reading.start), reading.start)
+    return found
+
+
 @dataclass(frozen=True)
 class Eras:
     """The traffic splits that may be judged: era -> when it began, in seconds since the epoch.

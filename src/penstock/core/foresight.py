@@ -17,7 +17,7 @@ from penstock.core.history import History
 from penstock.core.known import Known
 from penstock.core.policies import rollout_policy
 from penstock.core.policy import Policy
-from penstock.core.prediction import Strata, predict
+from penstock.core.prediction import predict
 from penstock.manifest import Environment
 
 _CLUSTERED = 1.5  # over-dispersion from which it is worth a sentence
@@ -84,11 +84,6 @@ class Foresight:
         return bool(self.prospects) and all(prospect.is_met for prospect in self.prospects)
 
 
-def seconds_to_find(policy: Policy, strata: Strata, worse: float, base: float) -> float | None:
-    """When the evidence of errors convicts in the mean (`prediction`); None: not within a week."""
-    return predict(policy, strata, worse, base).seconds
-
-
 def ahead_of(environment: Environment, known: Known) -> Foresight:
     """What an environment's own rollout finds out; nothing is said of one that compares nothing."""
     asked = environment.verdict
@@ -123,9 +118,9 @@ def foresee(
     """What a rollout in these steps finds out in the mean, at the traffic of its past.
 
     Faults must be found within the steps, a candidate as good as stable may be accepted in the `hold_s` after them. Evidence
-    adds up over the steps. Faults are found as `seconds_to_find` says, acceptance is `evidence_outlook`'s; `factor` stretches
-    the former, for caution. Of `synthetic_rps`, in all, each arm gets half; they are a stratum of their own, and taken to
-    fail as often as users' requests do.
+    adds up over the steps. Faults are found as `prediction` says, acceptance is `evidence_outlook`'s; `factor` stretches the
+    former, for caution. Of `synthetic_rps`, in all, each arm gets half; they are compared with their like alone, so what is
+    seen first is seen there or among the users' requests, and are taken to fail as often as those.
     """
     steps = [(weight, seconds) for weight, seconds in steps if 0 < weight < 1000 and seconds > 0]
     if not steps or not policy.weights:
@@ -182,16 +177,16 @@ def _questions(history: History, policy: Policy, hold_s: float, factor: float) -
 
     def finding(worse: float) -> Speed:
         def speed(weight: int, synthetic_rps: float) -> float:
-            strata = [(users * weight / 1000, users * (1 - weight / 1000)), (synthetic_rps / 2, synthetic_rps / 2)]
-            seconds = seconds_to_find(policy, strata, worse, base)
-            return 1 / (factor * seconds) if seconds else 0.0
+            arms = [(users * weight / 1000, users * (1 - weight / 1000)), (synthetic_rps / 2, synthetic_rps / 2)]
+            found = [predict(policy, *both, worse, base).seconds for both in arms]
+            return max([1 / (factor * seconds) for seconds in found if seconds], default=0.0)
 
         return speed
 
     def accepting(weight: int, synthetic_rps: float) -> float:
         asked = [(users, weight), (synthetic_rps, _HALF)]
         found = [what_would_decide(policy, rps, share, base).seconds for rps, share in asked if rps]
-        return sum(1 / seconds for seconds in found if seconds)
+        return max([1 / seconds for seconds in found if seconds], default=0.0)
 
     questions = []
     for times, word in FAULTS:
@@ -206,7 +201,7 @@ def _why_never(policy: Policy, worse: float, base: float) -> str:
     if worse <= (policy.margin if policy.compared else policy.limit).edge(base):
         return "is no fault by this policy: its margin allows that"
     splits = [(_PLENTY * weight, _PLENTY * (1000 - weight)) for weight in WEIGHTS]
-    if all(seconds_to_find(policy, [split], worse, base) is None for split in splits):
+    if all(predict(policy, *split, worse, base).seconds is None for split in splits):
         return "is so near the margin that it is never told from it: only a tighter `against_stable` finds it"
     return ""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from penstock.core.dispersion import dispersion_of, errors_of, events_of, slow_of
+from penstock.core.eprocess import Counts, guess
 from penstock.core.history import History, summary
 from penstock.core.latency import EDGES, merged, quantile
 from penstock.core.reading import Reading
@@ -34,7 +35,7 @@ class Known:
         """Stable's error rate, if enough of its requests are known: of none in many, not quite 0."""
         if self.history is None or self.history.requests < _ENOUGH:
             return None
-        return (self.history.errors + 0.5) / (self.history.requests + 500)
+        return guess(Counts(self.history.requests, self.history.errors))
 
 
 NOTHING_KNOWN = Known()

@@ -20,9 +20,6 @@ path does, in nats. Fitted to simulated delays: `python -m bench verdict-speed`.
 _LATE = 0.8  # looks, from when the evidence is there until it is seen (fitted likewise)
 _LONGEST_S = 7 * 86_400.0
 
-Strata = Sequence[tuple[float, float]]
-"""Requests per second of candidate and stable, for each kind of traffic that is compared with its like alone."""
-
 
 @dataclass(frozen=True)
 class Prediction:
@@ -75,8 +72,10 @@ def least_harm(ratio: float, wrong: float) -> float:
     return (ratio - 1) / (ratio * log(ratio) - ratio + 1) * -log(wrong)
 
 
-def predict(policy: Policy, strata: Strata, worse: float, base: float) -> Prediction:
+def predict(policy: Policy, candidate: float, stable: float, worse: float, base: float) -> Prediction:
     """What a candidate comes to that fails on the share `worse` of its requests from the start, stable on `base`.
+
+    `candidate` and `stable` are their requests per second.
 
     The mixture of bets is followed along its mean growth to the mark, and past it by what the last error brings too much
     (Wald: for a single bet the mean time is the mark plus the overshoot, over the growth). Without a stable arm the absolute
@@ -85,22 +84,18 @@ def predict(policy: Policy, strata: Strata, worse: float, base: float) -> Predic
     margin, channel = (policy.margin, "relative") if policy.compared else (policy.limit, "absolute")
     if channel not in policy.priors or worse <= margin.edge(base):
         return Prediction(inside=True)
-    there = [(c, s) for c, s in strata if c > 0 and (s > 0 or not margin.ratio)]
-    learned = sum(information(c, s, worse, base, margin) for c, s in there)
-    excess_per_s = sum(c for c, _ in there) * (worse - base)
-    limit_s = wald_s(learned, policy.false_rollbacks)
+    excess_per_s = candidate * (worse - base)
+    limit_s = wald_s(information(candidate, stable, worse, base, margin), policy.false_rollbacks)
     if limit_s is None:
         return Prediction()
-    prior, look_s = policy.priors[channel], min(_look_s(policy, c, s) for c, s in there)
-    bets = [_bets(policy, margin, prior, c, s, worse, base) for c, s in there]
-    growths = [sum(one[at][0] for one in bets) for at in range(len(prior))]
-    gains = [max(one[at][1] for one in bets) for at in range(len(prior))]
+    prior = policy.priors[channel]
+    growths, gains = zip(*_bets(policy, margin, prior, candidate, stable, worse, base), strict=True)
     best = max(range(len(prior)), key=lambda at: growths[at])
     needed = -log(policy.false_rollbacks * policy.weights[channel] * policy.starts.at_once)
     found = _reached(prior, growths, needed + _OVERSHOOT * min(CAP, gains[best]) - _LUCK)
     if found is None:
         return Prediction(None, limit_s, None, limit_s * excess_per_s)
-    seconds = found + _LATE * look_s
+    seconds = found + _LATE * _look_s(policy, candidate, stable)
     return Prediction(seconds, limit_s, seconds * excess_per_s, limit_s * excess_per_s)
 
 

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from penstock.core import verdict
+from penstock.core.evidence_windows import begun
 from penstock.core.known import Known
 from penstock.core.policies import rollout_policy
 from penstock.core.policy import Policy
@@ -225,11 +226,9 @@ class Course:
         return notes
 
     def _windows(self, policy: Policy, warm_s: float) -> Sequence[verdict.Window]:
-        rules, began = self.rules, dict[int, float]()
-        for one in self.readings:
-            began[one.era] = min(began.get(one.era, one.start), one.start)
+        rules = self.rules
         stable = rules.plan.stable.id if rules.plan.stable and policy.compared else None
-        eras = Eras(began, rules.settle_s, rules.step_s, warm_s)
+        eras = Eras(begun(self.readings), rules.settle_s, rules.step_s, warm_s)
         return verdict.windows(self.readings, rules.plan.candidate.id, stable, eras, rules.units).windows
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.core import verdict
+from penstock.core.evidence_windows import begun
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
 from penstock.core.rollout import Move, Standing, next_move
@@ -94,8 +95,7 @@ class _Fold:
         """Fold every reading up to the last one with this position; a position that is not there folds nothing."""
         ends = [n for n, reading in enumerate(self._readings) if reading.position == position]
         new = self._readings[self.count : ends[-1] + 1] if ends else ()
-        for reading in new:
-            self._began[reading.era] = min(self._began.get(reading.era, reading.start), reading.start)
+        self._began = begun(new, self._began)
         plan = self._rules.plan
         stable = plan.stable.id if plan.stable and self._rules.policy.compared else None
         found = verdict.windows(

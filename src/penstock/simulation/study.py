@@ -199,7 +199,7 @@ def _foretold(study: Study, case: Case) -> tuple[Prediction, float | None]:
         return Prediction(inside=True), None
     rps, base, begins = study.service.rps, study.service.error_rate, case.fault.begins_s
     worse, steps = base * case.fault.errors, _left(study.course, begins)
-    at = {weight: predict(study.policy, [(rps * weight, rps * (1 - weight))], worse, base) for weight, _ in steps}
+    at = {weight: predict(study.policy, rps * weight, rps * (1 - weight), worse, base) for weight, _ in steps}
     seconds = along(steps, {weight: one.seconds for weight, one in at.items()})
     limits = {weight: one.limit_s * study.cluster if one.limit_s else None for weight, one in at.items()}
     limit = along(steps, limits)

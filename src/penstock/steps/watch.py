@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.core import verdict
 from penstock.core.evidence_outlook import what_would_decide
+from penstock.core.evidence_windows import begun
 from penstock.core.limits import Arms
 from penstock.core.plan import Plan
 from penstock.core.reading import Level, Reading
@@ -148,9 +149,7 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
         seen = _limited(world, plan, seen, (new, levels), asked, arms)
     if not new:
         return seen
-    began = dict(seen.began)
-    for reading in new:
-        began[reading.era] = min(began.get(reading.era, reading.start), reading.start)
+    began = begun(new, seen.began)
     stable = plan.stable.id if plan.stable and compared else None
     latency = world.environment.verdict.latency
     eras = Eras(
