@@ -227,7 +227,7 @@ def test_a_bet_can_always_be_paid(p_c: float, p_b: float, split: float, rho: flo
 def test_growth_optimal_bet_grows_fastest(p_b: float, split: float, rho: float, delta: float, x: float) -> None:
     """No neighbour of the bet has a higher expected log factor under its alternative (Poisson)."""
     margin = Margin(rho, delta)
-    p_c = x * margin.edge(p_b)
+    p_c = min(1.0, x * margin.edge(p_b))
     best = growth_optimal(p_c, p_b, split, margin)
 
     def growth(a: float) -> float:

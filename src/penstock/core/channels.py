@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.core.eprocess import (
-    NOTHING,
     Counts,
     Margin,
     best_bets,
@@ -33,6 +32,7 @@ from penstock.core.slow import Slow
 Pair = tuple[Counts, Counts]
 
 _MEMORY_S = 10.0  # half-life of what stable's recent past remembers
+_NEVER = (0.0, 0.0)
 _SOME_BASE = 0.1  # without points in the margin the best bet does not depend on the base
 
 
@@ -104,8 +104,8 @@ def _limit(policy: Policy, past: Past, pool: Window, limit: float, found: Bets) 
     """The absolute limit of errors."""
     if _is_broken("absolute", past, pool.stable, pool.span_s, limit, found) and policy.compared:
         return
-    factors = log_factors(pool.candidate, NOTHING, policy.limit_bets, policy.limit, policy.dispersion)
-    found.against["absolute"] = tempered(factors)
+    requests, errors = pool.candidate.requests, pool.candidate.errors
+    found.against["absolute"] = tempered([errors * won - requests * lost for won, lost in policy.limit_pays])
 
 
 def _is_broken(name: str, past: Past, stable: Counts, span_s: float, limit: float, found: Bets) -> bool:
@@ -114,8 +114,7 @@ def _is_broken(name: str, past: Past, stable: Counts, span_s: float, limit: floa
     Stable's own counts of this very window are seen too: given its rates they say nothing about the candidate's, so the bet
     stays fair, and a shared outage is noticed in its first second.
     """
-    kept = 0.5 ** (span_s / _MEMORY_S)
-    requests, beyond = past.recent.get(name, (0.0, 0.0))
+    kept, (requests, beyond) = 0.5 ** (span_s / _MEMORY_S), past.recent.get(name, _NEVER)
     requests, beyond = requests * kept + stable.requests, beyond * kept + stable.errors
     found.recent[name] = (requests, beyond)
     if beyond > limit * requests or stable.errors > limit * stable.requests:
@@ -161,7 +160,7 @@ def _rate(rule: RateRule, pool: Window, found: Bets) -> None:
     margin, accepted = Margin(rule.ratio, 0.0), Margin(rule.promote_ratio, 0.0)
 
     def best(ratios: Sequence[float], against: Margin) -> list[float]:
-        return best_bets([x * _SOME_BASE for x in ratios], _SOME_BASE, pool.split, against, rule.dispersion)
+        return best_bets(ratios, _SOME_BASE, _SOME_BASE, pool.split, against, rule.dispersion)
 
     fewer = [min(1.0, a) for a in best([x * rule.ratio for x in FEWER.ratios], margin)]
     many = [max(1.0, a) for a in best(AS_MANY.ratios, accepted)]

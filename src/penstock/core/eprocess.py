@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import exp, inf, log, log1p, sqrt
+from typing import NamedTuple
 
 MOST = 1e299  # winnings beyond are as good as this
 CAP = 2.5  # log of the most that one window may multiply evidence by
@@ -86,7 +87,8 @@ class Starts:
 
     def due(self, watched_s: float) -> int:
         """How many of the later bets have started after so much watched time."""
-        return min(self.later, int(watched_s // self.every_s))
+        started = int(watched_s // self.every_s)
+        return started if started < self.later else self.later
 
 
 AT_ONCE = Starts(first=1.0)
@@ -113,8 +115,7 @@ def evenly(*ratios: float) -> Prior:
     return Prior(ratios, (1 / len(ratios),) * len(ratios))
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A mixture of running bets: for each its weight times its winnings, at most `MOST`; and how many starts were made.
 
     What a bet has lost below the least number that there is stays 0: only a later start brings it back.
@@ -136,7 +137,7 @@ def grow(process: Process, prior: Prior, starts: Starts, watched_s: float, facto
         fresh = (due - process.started) * starts.each
         grown = [(one + fresh * share) * exp(f) for one, share, f in zip(bets, prior.shares, factors, strict=True)]
     else:
-        grown = [one * exp(factor) for one, factor in zip(bets, factors, strict=True)]
+        grown = [one * exp(f) for one, f in zip(bets, factors, strict=True)]
     return Process(tuple(grown if max(grown) < MOST else [min(MOST, one) for one in grown]), due)
 
 
@@ -165,8 +166,8 @@ def log_factors(
         return [0.0] * len(bets)
     share, others = margin.ratio * candidate.requests / stable.requests, stable.errors
     if m == 1:
-        if not errors and not others:
-            return [exposed * (1 - a) for a in bets]
+        if not errors:
+            return [others * log1p(-share * (a - 1)) - exposed * (a - 1) for a in bets]
         return [errors * log(a) - exposed * (a - 1) + others * log1p(-share * (a - 1)) for a in bets]
     return [
         errors * log_paid(a - 1, m) - exposed * (a - 1) + others * log_paid(-share * (a - 1), m) for a in bets
@@ -191,16 +192,20 @@ def paired_factors(candidate: Counts, stable: Counts, worse: Sequence[float], ba
     n_c, n_b, k_c, k_b = candidate.requests, stable.requests, candidate.errors, stable.errors
     if not (n_c and n_b):
         return [0.0] * len(worse)
+    n, k = n_c + n_b, k_c + k_b
+    others = k_b * log(base) + (n_b - k_b) * log1p(-base)
     found = []
-    for odds in worse:
-        p_c = odds * base / (1 + (odds - 1) * base)
-        p_0 = (n_c * p_c + n_b * base) / (n_c + n_b)
-        log_p, log_q = log(p_0), log1p(-p_0)
-        found.append(
-            k_c * (log(p_c) - log_p) + (n_c - k_c) * (log1p(-p_c) - log_q)
-            + k_b * (log(base) - log_p) + (n_b - k_b) * (log1p(-base) - log_q)
-        )  # fmt: skip
+    for p_c, log_p, log_q in _at_odds(base, tuple(worse)):
+        p_0 = (n_c * p_c + n_b * base) / n
+        found.append(k_c * log_p + (n_c - k_c) * log_q + others - k * log(p_0) - (n - k) * log1p(-p_0))
     return found
+
+
+@lru_cache(maxsize=64)
+def _at_odds(base: float, worse: tuple[float, ...]) -> list[tuple[float, float, float]]:
+    """For each odds ratio of `base` the share, its logarithm and that of the rest: the same for all windows of a guess."""
+    shares = [odds * base / (1 + (odds - 1) * base) for odds in worse]
+    return [(p, log(p), log1p(-p)) for p in shares]
 
 
 def limit_factors(candidate: Counts, limit: float, worse: Sequence[float]) -> list[float]:
@@ -216,17 +221,21 @@ def growth_optimal(alternative: float, base: float, split: float, margin: Margin
     The smaller root of delta*rho*r*a^2 - a*(rho*r*pC + rho*pB + delta*(1+rho*r)) + pC*(1+rho*r) = 0; `b`
     stays above 0.
     """
-    return _single([alternative], base, split, margin)[0]
+    return _single((alternative,), 1.0, base, split, margin)[0]
 
 
-def _single(alternatives: Sequence[float], base: float, split: float, margin: Margin) -> list[float]:
-    """`growth_optimal` for each alternative: what they share is reckoned once."""
-    share = margin.ratio * split
+def _single(ratios: Sequence[float], unit: float, base: float, split: float, margin: Margin) -> list[float]:
+    """`growth_optimal` for each alternative, a multiple of `unit`: what they share is reckoned once."""
+    ratio, points = margin.ratio, margin.points
+    share = ratio * split
     whole = 1 + share
-    square, steady = 4 * margin.points * share, margin.ratio * base + margin.points * whole
+    square, steady = 4 * points * share, ratio * base + points * whole
     most = 1 + (1 - _LEAST_B) / share if share else inf
     found = []
-    for alternative in alternatives:
+    for multiple in ratios:
+        alternative = multiple * unit
+        if alternative > 1:
+            alternative = 1.0
         linear, constant = share * alternative + steady, alternative * whole
         rest = linear * linear - square * constant
         a = 2 * constant / (linear + (sqrt(rest) if rest > 0 else 0.0))
@@ -256,29 +265,26 @@ def clustered(alternative: float, base: float, split: float, margin: Margin, dis
 
 
 def best_bets(
-    alternatives: Sequence[float], base: float, split: float, margin: Margin, dispersion: float = 1.0
+    ratios: Sequence[float], unit: float, base: float, split: float, margin: Margin, dispersion: float = 1.0
 ) -> list[float]:
-    """For each alternative the `a` under which evidence grows fastest, if errors are so dispersed."""
+    """For each alternative, a multiple of `unit`, the `a` under which evidence grows fastest, if errors are so dispersed."""
     if dispersion == 1:
-        return _single(alternatives, base, split, margin)
-    return [clustered(alternative, base, split, margin, dispersion) for alternative in alternatives]
+        return _single(ratios, unit, base, split, margin)
+    return [clustered(min(1.0, one * unit), base, split, margin, dispersion) for one in ratios]
 
 
 def bets_against(
     base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
 ) -> list[float]:
     """`a >= 1` against `pC <= ratio*pB + points` for each alternative: `ratios` times the edge at `base`."""
-    edge = margin.edge(base)
-    worse = [x * edge if x * edge < 1 else 1.0 for x in ratios]
-    return [a if a > 1 else 1.0 for a in best_bets(worse, base, split, margin, dispersion)]
+    return [a if a > 1 else 1.0 for a in best_bets(ratios, margin.edge(base), base, split, margin, dispersion)]
 
 
 def bets_for(
     base: float, split: float, margin: Margin, ratios: Sequence[float], dispersion: float = 1.0
 ) -> list[float]:
     """An `a <= 1` against `pC >= ratio*pB + points` for each alternative: `ratios` times `base`."""
-    good = [x * base if x * base < 1 else 1.0 for x in ratios]
-    return [a if a < 1 else 1.0 for a in best_bets(good, base, split, margin, dispersion)]
+    return [a if a < 1 else 1.0 for a in best_bets(ratios, base, base, split, margin, dispersion)]
 
 
 def tempered(factors: Iterable[float], dispersion: float = 1.0, cap: float = CAP) -> list[float]:

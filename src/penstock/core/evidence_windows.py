@@ -125,25 +125,34 @@ def windows(
             dropped[reason] = dropped.get(reason, 0) + reading.requests
         else:
             seconds.setdefault((reading.start, reading.era, reading.synthetic), []).append(reading)
-    return Watched(tuple([_window(rows, candidate, stable, eras) for _, rows in sorted(seconds.items())]), dropped)
+    return Watched(tuple([_window(seconds[key], candidate, eras) for key in sorted(seconds)]), dropped)
 
 
-def _window(rows: list[Reading], candidate: str, stable: str | None, eras: Eras) -> Window:
-    first = rows[0]
-    span_s = max([row.end - row.start for row in rows])
-    mine = [row for row in rows if row.revision == candidate]
-    others = [row for row in rows if row.revision == stable and row.revision != candidate]
-    slow = NO_LATENCY
-    if any(row.latency for row in rows) and eras.is_warm(first):
-        slow = (merged([row.latency for row in mine]), merged([row.latency for row in others]))
-    events = _events(mine, others) if any(row.events for row in rows) else {}
-    return Window(first.start, _counts(mine), _counts(others), first.era, span_s, slow, events, first.synthetic)
+def _window(rows: list[Reading], candidate: str, eras: Eras) -> Window:
+    """The readings of one second, of the candidate and of stable, in one pass: a day has many."""
+    first, span_s, slow = rows[0], 0.0, NO_LATENCY
+    events: dict[str, tuple[int, int]] = {}
+    n_c = k_c = n_b = k_b = 0
+    has_latency = has_events = False
+    for row in rows:
+        if row.revision == candidate:
+            n_c, k_c = n_c + row.requests, k_c + row.errors
+        else:
+            n_b, k_b = n_b + row.requests, k_b + row.errors
+        span_s = max(span_s, row.end - row.start)
+        has_latency, has_events = has_latency or bool(row.latency), has_events or bool(row.events)
+    if has_latency and eras.is_warm(first):
+        slow = (
+            merged([row.latency for row in _of(rows, candidate, True)]),
+            merged([row.latency for row in _of(rows, candidate, False)]),
+        )
+    if has_events:
+        events = _events(_of(rows, candidate, True), _of(rows, candidate, False))
+    return Window(first.start, Counts(n_c, k_c), Counts(n_b, k_b), first.era, span_s, slow, events, first.synthetic)
 
 
-def _counts(rows: list[Reading]) -> Counts:
-    if len(rows) == 1:
-        return Counts(rows[0].requests, rows[0].errors)
-    return Counts(sum([row.requests for row in rows]), sum([row.errors for row in rows]))
+def _of(rows: list[Reading], candidate: str, mine: bool) -> list[Reading]:
+    return [row for row in rows if (row.revision == candidate) is mine]
 
 
 def _events(mine: list[Reading], others: list[Reading]) -> dict[str, tuple[int, int]]:

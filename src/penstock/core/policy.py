@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from penstock.core.eprocess import Margin, Prior, Starts, bets_against, evenly
+from penstock.core.eprocess import Margin, Prior, Starts, bets_against, evenly, log_paid
 from penstock.core.latency import EDGES, edge_from
 
 WORSE = Prior((1.4, 2.0, 3.0, 8.0), (0.1, 0.27, 0.27, 0.36))
@@ -52,7 +52,7 @@ class LatencyRule:
     past_us: float | None = None
     dispersion: float = 1.0
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`p99`."""
         return f"p{self.quantile * 100:g}"
@@ -116,9 +116,10 @@ class Policy:
         return Margin(0.0, self.at_most or 0.0)
 
     @cached_property
-    def limit_bets(self) -> list[float]:
-        """The bets against the absolute limit: always the same."""
-        return bets_against(0.0, 0.0, self.limit, WORSE.ratios, self.dispersion) if self.at_most else []
+    def limit_pays(self) -> list[tuple[float, float]]:
+        """What each bet against the absolute limit wins for an error and loses for a request, in logs: always the same."""
+        bets = bets_against(0.0, 0.0, self.limit, WORSE.ratios, self.dispersion) if self.at_most else []
+        return [(log_paid(a - 1, (self.dispersion + 1) / 2), self.limit.points * (a - 1)) for a in bets]
 
     @cached_property
     def grid(self) -> tuple[float, ...]:

@@ -196,14 +196,18 @@ def _judged(policy: Policy, state: State, pool: Window) -> State:
             state, channels=channels, acceptance=acceptance, pending_synthetic=None, convicted=convicted,
             synthetic=(state.synthetic[0] + pool.candidate, state.synthetic[1] + pool.stable),
         )  # fmt: skip
-    paired = bool(pool.candidate.requests and pool.stable.requests) and policy.compared
+    candidate, stable, alone, stable_alone = state.candidate, state.stable, state.candidate_alone, state.stable_alone
+    if policy.compared and pool.candidate.requests and pool.stable.requests:
+        candidate, stable = candidate + pool.candidate, stable + pool.stable
+    else:
+        alone, stable_alone = alone + pool.candidate, stable_alone + pool.stable
     return State(
         channels,
         acceptance,
-        state.candidate + pool.candidate if paired else state.candidate,
-        state.stable + pool.stable if paired else state.stable,
-        state.candidate_alone if paired else state.candidate_alone + pool.candidate,
-        state.stable_alone if paired else state.stable_alone + pool.stable,
+        candidate,
+        stable,
+        alone,
+        stable_alone,
         state.watched_s + pool.span_s,
         None,
         state.pending_synthetic,
@@ -242,7 +246,9 @@ def _odds(policy: Policy, channels: Mapping[str, Process]) -> float:
     """E: the weighted mean of the channels."""
     if not channels:
         return 1.0
-    return min(MOST, sum([share * value(channels[name], policy.starts) for name, share in policy.weights.items()]))
+    starts = policy.starts
+    odds = sum([share * value(channels[name], starts) for name, share in policy.weights.items()])
+    return odds if odds < MOST else MOST
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
