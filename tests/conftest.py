@@ -7,8 +7,10 @@ import os
 import pytest
 from hypothesis import settings
 
-# A time is never a law here: the machine that runs the tests may be busy.
-settings.register_profile("penstock", deadline=None)
+# A time is never a law here: the machine that runs the tests may be busy. Examples are the same in every run, so that a change
+# is judged by what it changed; `--hypothesis-profile explore` draws others.
+settings.register_profile("penstock", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("penstock")
 
 
