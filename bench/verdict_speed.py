@@ -25,7 +25,7 @@ from penstock.core.prediction import predict
 RATIOS = (2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 30.0)
 LATE_RATIOS = (2.0, 5.0, 10.0)
 LATE_LIMIT = 2.5
-LATE_S = (617, 3607)  # off any grid of minutes
+LATE_S = {900: 311, 3600: 1213, 10_800: 3607}  # how long a release is watched: when it changes, off any grid of minutes
 LEAST_LOOKS, LONGEST_S, LONGEST_LATE_S = 20, 3600.0, 600.0
 FIRSTS = (0.3, 0.5, 0.7, 0.9, 0.97)
 SOME = (Cell(1000, 0.05, 0.001), Cell(1000, 0.01, 0.001), Cell(100, 0.05, 0.01), Cell(100, 0.25, 0.001))
@@ -169,19 +169,21 @@ def from_the_start(asked: Asked, margin: str, *, known: bool = True) -> None:
 
 
 def late(asked: Asked, margin: str) -> None:
-    """A change at an unknown time."""
-    policy, runs = MARGINS[margin], max(20, asked.releases // 4)
+    """A change at an unknown time, in releases that are watched so long: their later starts are spread over that time."""
+    runs = max(20, asked.releases // 4)
     print(f"\n{margin}, a change at an unknown time; {runs:,} releases a cell\n")
     paper.heading(
-        "times the edge", "begins", "cells", "mean/Wald", "worst cell (its bound)", "earlier", "at most", "kept"
-    )
-    for begins_s in LATE_S:
+        "times the edge", "watched", "begins", "cells", "mean/Wald", "worst cell (its bound)", "earlier", "at most", "kept"
+    )  # fmt: skip
+    for watched_s, begins_s in LATE_S.items():
+        policy = replace(MARGINS[margin], starts=Starts(horizon_s=watched_s))
         for number, ratio in enumerate(LATE_RATIOS):
             seed = [asked.seed, begins_s, number]
             found = delays(policy, ratio, runs, seed, begins_s=begins_s, longest_s=LONGEST_LATE_S)
             worst = max(found, key=lambda one: one.times)
             paper.row(
-                f"{ratio:g}×", f"{begins_s} s", len(found), f"{np.mean([one.times for one in found]):.2f}",
+                f"{ratio:g}×", f"{watched_s:,} s", f"{begins_s:,} s", len(found),
+                f"{np.mean([one.times for one in found]):.2f}",
                 f"{worst.times:.2f} ± {worst.error:.2f} ({worst.cell}, {worst.bound_s:.0f} s)",
                 sum(one.early for one in found), LATE_LIMIT, kept(found, LATE_LIMIT),
             )  # fmt: skip
@@ -212,21 +214,21 @@ def _said(policy: Policy, cell: Cell, bad: float) -> str:
 
 def trade_off(asked: Asked) -> None:
     """What betting at once gains from the start, and costs a change that comes later: why the default is what it is."""
-    runs = max(20, asked.releases // 2)
+    runs, begins_s = max(20, asked.releases // 2), LATE_S[10_800]
     print(
         f"\nmargin 0, mean delay/Wald by the share that is bet at once; {runs:,} releases a cell in {', '.join(map(str, SOME))}\n"
     )
     paper.heading(
         "bet at once",
         *(f"{r:g}×, from the start" for r in LATE_RATIOS),
-        *(f"{r:g}×, after {LATE_S[1]} s" for r in LATE_RATIOS),
+        *(f"{r:g}×, after {begins_s:,} s of three hours" for r in LATE_RATIOS),
     )
     for first in FIRSTS:
         policy = replace(MARGINS["margin 0"], starts=Starts(first))
         said = []
-        for begins_s in (0, LATE_S[1]):
+        for at_s in (0, begins_s):
             for number, ratio in enumerate(LATE_RATIOS):
-                found = delays(policy, ratio, runs, [asked.seed, 77, begins_s, number], begins_s=begins_s, cells=SOME)
+                found = delays(policy, ratio, runs, [asked.seed, 77, at_s, number], begins_s=at_s, cells=SOME)
                 said.append(f"{np.mean([one.times for one in found]):.2f}")
         default = " (default)" if first == Starts().first else ""
         paper.row(f"{first:.0%}{default}", *said)
