@@ -21,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import exp, inf, log, log1p, sqrt
-from typing import NamedTuple
 
 MOST = 1e299  # winnings beyond are as good as this
 CAP = 2.5  # log of the most that one window may multiply evidence by
@@ -115,7 +114,8 @@ def evenly(*ratios: float) -> Prior:
     return Prior(ratios, (1 / len(ratios),) * len(ratios))
 
 
-class Process(NamedTuple):
+@dataclass(frozen=True)
+class Process:
     """A mixture of running bets: for each its weight times its winnings, at most `MOST`; and how many starts were made.
 
     What a bet has lost below the least number that there is stays 0: only a later start brings it back.
