@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import data
-from penstock.core.limits import Arms, Limit, LimitState, broken, fold, in_order, rule, spoken, unmeasured
+from penstock.core.limits import Arms, Limit, LimitState, broken, fold, in_order, rule, spoken, unjudged, unmeasured
 from penstock.core.limits_asked import limits_asked
 from penstock.core.reading import Level, Reading
 from penstock.manifest.measures import CountLimit, Measures
@@ -156,6 +156,56 @@ def test_a_number_that_is_not_told() -> None:
     assert "" == unmeasured(ERRORS, LimitState(), T + 9000)
 
 
+def test_a_number_of_one_arm_alone() -> None:
+    """What only stable tells of is not told of the candidate; what is compared needs both."""
+    both = [
+        reading(s, arm, events=(("orders", 1),) if arm == "old" else ()) for s in range(3) for arm in ("old", "new")
+    ]
+    orders = "orders: the source has told no orders of the candidate; where there are none it is to say 0"
+    assert orders == unmeasured(ORDERS, run(ORDERS, both), T)
+    assert "" == unmeasured(ORDERS, run(ORDERS, [replace(one, events=(("orders", 0),)) for one in both]), T)
+    assert "" == unmeasured(ORDERS, run(ORDERS, [one for one in both if one.revision == "old"]), T)
+    mine = run(LEAK, [level(0, 1e9, name="memory")])
+    assert "memory: the source has told no memory of stable" == unmeasured(LEAK, mine, T)
+    assert "" == unmeasured(MEMORY, run(MEMORY, [level(0, 0.5)]), T)
+
+
+def test_requests_without_their_time() -> None:
+    """No request takes no time: where a source does not tell how long they took, an average is lacking, and convicts nobody."""
+    silent = [reading(s, arm, seconds=0) for s in range(200) for arm in ("old", "new")]
+    assert "duration: the source has told no duration" == unmeasured(AVERAGE, run(AVERAGE, silent), T)
+    half = [replace(one, duration_us=9000) if one.revision == "new" else one for one in silent]
+    assert "duration: the source has told no duration of stable" == unmeasured(SLOWER, run(SLOWER, half), T)
+    assert "" == said(SLOWER, half)
+    assert "" == unmeasured(AVERAGE, run(AVERAGE, half), T)
+    assert "" == unmeasured(AVERAGE, LimitState(), T)
+    assert "" == unmeasured(AVERAGE, run(AVERAGE, [reading(0, requests=0)]), T)
+
+
+def test_a_factor_of_nothing_is_no_limit() -> None:
+    """While stable's gauge is 0 the candidate is not held against it, and that is said; its own limit judges then."""
+    queue = Limit("queue", "gauge", 1.3, relative=True)
+    told = [level(s, 7 if arm == "new" else 0, arm, arm, "queue") for s in range(0, 301, 10) for arm in ("old", "new")]
+    state = run(queue, told)
+    assert ("", "") == (broken(queue, state), unmeasured(queue, state, T + 300))
+    assert "queue is not held against stable's while that is 0" == unjudged(queue, state)
+    assert "queue: new has 7; at most 5" == said(Limit("queue", "gauge", 5), told)
+    later = [level(310, 2, "old", "old", "queue"), level(311, 7, "new", "new", "queue")]
+    assert "queue: new has 7; at most 1.3 times stable's 2" == said(queue, [*told, *later])
+    assert "" == unjudged(queue, run(queue, [*told, *later]))
+    assert "" == unjudged(MEMORY, run(MEMORY, [level(0, 0, revision="old")]))
+
+
+def test_a_moment_of_nothing_begins_no_time_anew() -> None:
+    """Stable at 0 for a moment is neither beyond nor within: what has been beyond for long stays so."""
+    told = [
+        level(s, value, arm, arm, "memory")
+        for s in range(0, 301, 10)
+        for arm, value in (("old", 0 if s == 150 else 1e6), ("new", 9e6))
+    ]
+    assert "memory: new has 9 MB, and has been beyond 1.3 times stable's 1 MB for 5m" == said(LEAK, told)
+
+
 REVISIONS = st.sampled_from(["new", "old", "older"])
 TOLD = st.lists(
     st.tuples(st.floats(0.5, 200), st.integers(0, 30), REVISIONS, st.integers(0, 2), st.booleans()), max_size=40
@@ -242,8 +292,8 @@ def test_what_a_manifest_asks_for() -> None:
 
 def test_values_as_people_say_them() -> None:
     """A value is said with its unit, in three digits."""
-    values = [(0.934, "%"), (512e6, "B"), (12, "B"), (5.21, "s"), (800, "")]
-    assert ["93.4 %", "512 MB", "12 B", "5.21 s", "800"] == [spoken(value, unit) for value, unit in values]
+    values = [(0.934, "%"), (512e6, "B"), (12, "B"), (5.21, "s"), (0.0569, "s"), (800, "")]
+    assert ["93.4 %", "512 MB", "12 B", "5.21 s", "56.9 ms", "800"] == [spoken(value, unit) for value, unit in values]
 
 
 def test_the_state_stays_small() -> None:

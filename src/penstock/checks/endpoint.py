@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -28,6 +30,10 @@ _SHOWN = 120
 
 Url = Annotated[str, AfterValidator(whole_url)]
 Bearer = Annotated[str, AfterValidator(token)]
+
+
+class TooMuch(CannotTell):
+    """An answer of more than 1 MiB: a narrower question may have one."""
 
 
 def names_of(*texts: str | None) -> frozenset[str]:
@@ -59,7 +65,7 @@ def get(
     if path or pairs:
         asking = replace(asking, url=asking.url.rstrip("/") + path + (f"{joint}{pairs}" if pairs else ""))
     try:
-        with httpx2.Client(follow_redirects=False, trust_env=False) as client:
+        with httpx2.Client(follow_redirects=False, trust_env=False, verify=_trusted()) as client:
             answer = exchange(client, asking, until)
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, ValueError) as error:
         raise CannotTell(f"{told} cannot be asked: {error}", "what HTTP can carry") from error
@@ -70,6 +76,14 @@ def get(
     return _json(answer, told, tuple(request.secrets.values()))
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that are trusted, read once: that takes longer than most answers."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 def _json(answer: Answer, told: str, secrets: tuple[str, ...]) -> Any:
     shown = _CONTROL.sub(" ", mask(answer.body, secrets)[: _SHOWN * 4])[:_SHOWN].strip()
     if not 200 <= answer.status < 300:
@@ -77,7 +91,7 @@ def _json(answer: Answer, told: str, secrets: tuple[str, ...]) -> Any:
         remedy = "a `bearer` that may ask this" if answer.status in (401, 403) else "the right URL"
         raise CannotTell(f"{told} answered {answer.status}{more}", remedy)
     if not answer.whole:
-        raise CannotTell(f"{told} answered more than 1 MiB, and was not read to its end", "a narrower question")
+        raise TooMuch(f"{told} answered more than 1 MiB, and was not read to its end", "a narrower question")
     try:
         return parsed(answer.body)
     except ValueError as error:

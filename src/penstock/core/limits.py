@@ -6,7 +6,8 @@ that a number is lacking, which is neither good nor bad.
 
 What is missing never convicts. Of a count, what was seen stays counted over a gap, since a gap cannot take an error back; but a
 time with a gap is not held against a least number. An average is of what was seen. A gauge must be beyond its limit all the
-while, and nobody knows where it was in a gap: its time begins anew.
+while, and nobody knows where it was in a gap: its time begins anew. A factor of nothing is no limit: while stable's gauge is 0,
+the candidate's is not held against it, and `unjudged` says so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from heapq import merge
-from math import isfinite
+from math import inf, isfinite
 from statistics import median
 from typing import Literal
 
@@ -85,15 +86,17 @@ class Sum:
 class LimitState:
     """What a limit has seen: small plain data. Moments are in seconds since the epoch, on the source's clock.
 
-    `seen`: the newest thing of the source; `told`: the newest with this limit's number.
+    `seen`: the newest thing of the source. `heard`: by arm, when it last told this limit's number; `mute`: when it last had
+    requests, and did not.
     `began` is the open period's beginning, `whole` whether nothing of it is missing, `run` how many before it were broken in
     a row, `era` the traffic split it is under. `beyond` has the candidate's instances that are beyond the limit: since
     when, and when last; `others` stable's instances: when last, and the value. `broken` is final.
     """
 
     seen: float | None = None
-    told: float | None = None
     broken: str = ""
+    heard: dict[str, float] = field(default_factory=dict)
+    mute: dict[str, float] = field(default_factory=dict)
     began: float | None = None
     whole: bool = True
     run: int = 0
@@ -114,6 +117,10 @@ class Arms:
     def has(self, revision: str) -> bool:
         """Whether a revision is one of the two."""
         return revision in (self.candidate, self.stable)
+
+    def name_of(self, revision: str) -> str:
+        """Which of the two it is."""
+        return "candidate" if revision == self.candidate else "stable"
 
 
 def fold(limit: Limit, state: LimitState, arms: Arms, told: Iterable[Reading | Level]) -> LimitState:
@@ -154,16 +161,42 @@ def broken(limit: Limit, state: LimitState) -> str:
 def unmeasured(limit: Limit, state: LimitState, now: float) -> str:
     """Why the limit cannot be judged at a moment; empty when it can be. The source is at fault then, not the candidate.
 
-    A number that was never told is missing at once: a short release must not be over before anybody notices. Errors and
-    durations are told with every request, and whether requests are told at all is known where readings are read.
+    A number that was never told is missing at once: a short release must not be over before anybody notices. Errors are told
+    with every request, and whether requests are told at all is known where readings are read. What is relative needs stable's
+    number as well.
     """
-    if state.broken or limit.kind == "mean" or limit.source == "errors":
+    if state.broken or limit.source == "errors":
         return ""
-    if state.told is None:
-        zero = "; where there are none it is to say 0" if limit.kind == "count" else ""
-        return f"{limit.name}: the source has told no {limit.source}{zero}"
-    silent_s = (now if limit.kind == "gauge" else state.seen or state.told) - state.told
-    return f"{limit.name}: the source has told no {limit.source} for {silent_s:.0f} s" if silent_s > GAP_S else ""
+    silent = [(arm, _silent(limit, state, arm, now)) for arm in ("candidate", "stable")[: 1 + limit.relative]]
+    arm, silent_s = next(((arm, for_s) for arm, for_s in silent if for_s is not None), ("", None))
+    if silent_s is None:
+        return ""
+    whose = "the candidate" if arm == "candidate" else arm
+    of = f" of {whose}" if state.heard.keys() - {arm} else ""
+    if silent_s < inf:
+        return f"{limit.name}: the source has told no {limit.source}{of} for {silent_s:.0f} s"
+    zero = "; where there are none it is to say 0" if limit.kind == "count" else ""
+    return f"{limit.name}: the source has told no {limit.source}{of}{zero}"
+
+
+def _silent(limit: Limit, state: LimitState, arm: str, now: float) -> float | None:
+    """How long an arm has not told its number; infinite: it never did; None: nothing is missing."""
+    heard = state.heard.get(arm)
+    if limit.kind != "gauge":
+        if arm not in state.mute:
+            return inf if limit.kind == "count" and not state.heard else None
+        now = state.mute[arm]
+    if heard is None:
+        return inf
+    return now - heard if now - heard > GAP_S else None
+
+
+def unjudged(limit: Limit, state: LimitState) -> str:
+    """Why a limit does not judge just now, though all is told; empty when it does. Nothing waits for it."""
+    typically = typical(state.others, state.seen or 0.0) if limit.kind == "gauge" and limit.relative else None
+    if typically is None or typically > 0:
+        return ""
+    return f"{limit.name} is not held against stable's while that is {spoken(typically, limit.unit)}"
 
 
 def _step(limit: Limit, state: LimitState, arms: Arms, told: Reading | Level) -> LimitState:
@@ -179,21 +212,25 @@ def _step(limit: Limit, state: LimitState, arms: Arms, told: Reading | Level) ->
 
 def _counted(limit: Limit, state: LimitState, arms: Arms, reading: Reading) -> LimitState:
     """One reading into the open period."""
-    amount = _amount(limit, reading)
+    arm, amount = arms.name_of(reading.revision), _amount(limit, reading)
     if amount is None:
-        return replace(state, whole=False) if reading.revision == arms.candidate else state
-    if reading.revision != arms.candidate:
-        return replace(state, told=reading.end, stable=state.stable.with_more(amount, reading.requests))
-    state = replace(state, told=reading.end, candidate=state.candidate.with_more(amount, reading.requests))
+        mute = {**state.mute, arm: reading.end} if reading.requests else state.mute
+        return replace(state, mute=mute, whole=state.whole and arm != "candidate")
+    state = replace(state, heard={**state.heard, arm: reading.end})
+    if arm != "candidate":
+        return replace(state, stable=state.stable.with_more(amount, reading.requests))
+    state = replace(state, candidate=state.candidate.with_more(amount, reading.requests))
     if limit.kind == "count" and not limit.least and state.candidate.amount > limit.bound:
         return replace(state, broken=_said(limit, state)) if state.run + 1 >= limit.periods else state
     return state
 
 
 def _amount(limit: Limit, reading: Reading) -> float | None:
-    """What a reading adds; None: the source does not count it there. A source that counts an event says so also of none."""
+    """What a reading adds; None: the source does not count it there. A source that counts an event says so also of none, but
+    no request takes no time at all.
+    """
     if limit.kind == "mean":
-        return reading.duration_us / 1e6
+        return reading.duration_us / 1e6 if reading.duration_us or not reading.requests else None
     return reading.errors if limit.source == "errors" else dict(reading.events).get(limit.source)
 
 
@@ -235,13 +272,15 @@ def _is_broken(limit: Limit, state: LimitState) -> bool:
 def _level(limit: Limit, state: LimitState, arms: Arms, level: Level) -> LimitState:
     """One value of a gauge."""
     at, name = level.at, level.instance
-    state = replace(state, seen=max(state.seen or at, at))
+    heard = {**state.heard, arms.name_of(level.revision): at}
+    state = replace(state, seen=max(state.seen or at, at), heard=heard)
     if level.revision != arms.candidate:
         fresh = {one: last for one, last in state.others.items() if at - last[0] <= GAP_S}
         return replace(state, others={**fresh, name: (at, level.value)})
-    state = replace(state, told=at)
     beyond = {one: last for one, last in state.beyond.items() if at - last[1] <= GAP_S and one != name}
     stable = typical(state.others, at)
+    if limit.relative and stable is not None and stable <= 0:
+        return state  # neither beyond it nor not
     if _is_beyond(limit, level.value, stable):
         since, last = state.beyond.get(name, (at, at))
         since = since if at - last <= GAP_S else at
@@ -293,11 +332,11 @@ def _high(limit: Limit, level: Level, stable: float | None) -> str:
 
 
 def spoken(value: float, unit: Unit) -> str:
-    """A value with its unit: `93 %`, `512 MB`, `5.2 s`, `800`."""
+    """A value with its unit: `93 %`, `512 MB`, `5.2 s`, `57 ms`, `800`."""
     if unit == "%":
         return f"{value * 100:.3g} %"
     if unit == "s":
-        return f"{value:.3g} s"
+        return f"{value:.3g} s" if value >= 1 or not value else f"{value * 1000:.3g} ms"
     if unit == "":
         return f"{value:g}"
     size, name = next(

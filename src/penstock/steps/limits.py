@@ -34,12 +34,14 @@ class Limited:
 
 class Looked(NamedTuple):
     """What a look came to: `trouble` is (cause, sentence) of what rolls back, `lacking` why something cannot be judged (no
-    increment is left meanwhile), `unmet` why the manifest does not let it be promoted yet."""
+    increment is left meanwhile), `unmet` why the manifest does not let it be promoted yet, `unjudged` which limits say nothing
+    just now though all is told (nothing waits for them)."""
 
     state: Limited
     trouble: tuple[str, str] | None
     lacking: str
     unmet: str
+    unjudged: tuple[str, ...] = ()
 
 
 def asked_of(verdict: Measures, errors: CountLimit | None = None) -> Asked:
@@ -73,7 +75,8 @@ def look(
         key: conditions.fold(c, before.conditions[key], arms, facts, in_order) for key, c in asked.conditions.items()
     }
     after = Limited(seen, stand)
-    return Looked(after, _trouble(asked, after), _lacking(asked, after, now), _unmet(asked, stand))
+    unjudged = tuple(filter(None, map(limits.unjudged, asked.limits, seen)))
+    return Looked(after, _trouble(asked, after), _lacking(asked, after, now), _unmet(asked, stand), unjudged)
 
 
 def _trouble(asked: Asked, seen: Limited) -> tuple[str, str] | None:

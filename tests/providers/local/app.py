@@ -38,6 +38,14 @@ class Service(http.server.BaseHTTPRequestHandler):
                 self.end_headers()
                 self.wfile.write(b"x")
                 self.close_connection = True
+            case "/stream":
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("connection", "close")
+                self.end_headers()
+                self.wfile.write(b"data: 1\n\n")
+                self.wfile.flush()
+                time.sleep(4)
             case _:
                 self.answer(int(asked.get("status", 200)), {"pid": os.getpid()})
 

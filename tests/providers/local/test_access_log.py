@@ -40,12 +40,14 @@ def line(**more: Any) -> bytes:
         ({"code": 200, "flags": "UPE", "duration_us": None}, True),
         ({"code": 200, "flags": "UC,DC", "duration_us": None}, True),
         ({"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 1000}, True),
+        ({"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 999}, False),
+        ({"code": 200, "flags": "DC", "duration_us": None, "duration_ms": 60_000}, False),
         ({"code": 400, "flags": "DPE"}, False),
         ({"code": 0, "flags": "-"}, False),
     ],
 )
 def test_an_error_is_what_the_service_did(more: dict[str, Any], is_error: bool) -> None:
-    """5xx, a failed or truncated upstream, a client that left after waiting too long."""
+    """5xx, a failed or truncated upstream, a client that left after waiting too long; not one that left a stream."""
     found = parse(line(**more), HUNG_US)
     assert found is not None
     assert is_error == found.is_error
@@ -57,13 +59,10 @@ def test_an_error_is_what_the_service_did(more: dict[str, Any], is_error: bool) 
         {"route": "preview"},
         {"route": "nowhere", "cluster": None},
         {"cluster": None, "code": 503, "flags": "NC"},
-        {"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 999},
     ],
 )
 def test_what_is_not_judged_is_no_request(more: dict[str, Any]) -> None:
-    """Previews, requests of no revision, and clients that left early count neither as requests nor as
-    errors.
-    """
+    """Previews and requests of no revision count neither as requests nor as errors."""
     assert parse(line(**more), HUNG_US) is None
 
 
@@ -88,6 +87,8 @@ def test_no_line_breaks_the_fold(noise: bytes) -> None:
         ({"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 1000}, inf),
         ({"code": 500, "flags": "DC", "duration_us": None, "duration_ms": 1000}, inf),
         ({"code": 500, "flags": "DC", "duration_us": None, "duration_ms": 999}, 999_000),
+        ({"code": 0, "flags": "DC", "duration_us": None, "duration_ms": 999}, 999_000),
+        ({"code": 200, "flags": "DC", "duration_us": None, "duration_ms": 60_000}, 60e6),
     ],
 )
 def test_who_got_no_whole_answer_waited_for_ever(more: dict[str, Any], took_us: float) -> None:
@@ -167,15 +168,16 @@ def test_what_penstock_sent_is_counted_apart(sent: list[dict[str, Any]]) -> None
 
 
 def test_one_client_is_one_error_a_second() -> None:
-    """Asked so, an error counts once for each client, second and arm; the rest stays counted, as repeated."""
+    """Asked so, an error counts once for each client and second, on whichever arm; the rest stays counted, as repeated."""
     many = [
         line(code=500), line(code=500), line(code=200), line(code=500, client="::2"), line(code=500, start_s="1001.0"),
-        line(code=500, cluster="web|r2"), line(code=500, client=None), line(code=500, client=None),
+        line(code=500, cluster="web|r2"), line(code=500, cluster="web|r2", client="::3"), line(code=500, client=None),
+        line(code=500, client=None),
     ]  # fmt: skip
     sums = fold(many, Eras(), 0, HUNG_US, {}).sums
     assert (6, 4, 1) == _counts(sums[1000, "web", "r1", 0, False])
     assert (1, 1, 0) == _counts(sums[1001, "web", "r1", 0, False])
-    assert (1, 1, 0) == _counts(sums[1000, "web", "r2", 0, False])
+    assert (2, 1, 1) == _counts(sums[1000, "web", "r2", 0, False])
     assert (6, 5, 0) == _counts(fold(many, Eras(), 0, HUNG_US).sums[1000, "web", "r1", 0, False])
 
 

@@ -20,9 +20,9 @@ from penstock.worlds import target_of
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({}, (5000, False, False)),
+        ({}, (1000, False, False)),
         ({"errors": {"hung_after": "900ms", "once_per": "client"}}, (900, True, False)),
-        ({"traffic": {"get": ["/"], "rps": 5}}, (5000, False, True)),
+        ({"traffic": {"get": ["/"], "rps": 5}}, (1000, False, True)),
     ],
 )
 def test_how_requests_are_counted_is_told(

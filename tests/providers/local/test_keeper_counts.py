@@ -14,9 +14,7 @@ from tests.providers.local.kept import Kept
 
 
 def test_readings_count_what_the_client_counted(kept: Kept) -> None:
-    """Good ones, 5xx, hung ones whose client left, bodies cut short: each once; who leaves early, and
-    previews, never.
-    """
+    """Good ones, 5xx, hung ones whose client left, who left early, bodies cut short: each once; previews never."""
     kept.settled({"r1": 1, "r2": 1}, {"r1": 500, "r2": 500}, preview="r2", attended_s=600)
     time.sleep(0.3)
     for _ in range(30):
@@ -30,7 +28,19 @@ def test_readings_count_what_the_client_counted(kept: Kept) -> None:
             kept.get(path, timeout_s=timeout_s)
     kept.folded(time.time())
     rows = kept.rows("SELECT sum(requests), sum(errors), min(era), max(era), count(DISTINCT revision) FROM readings")
-    assert [(30 + 8 + 2 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
+    assert [(30 + 8 + 3 + 1, 4 + 2 + 1, 1, 1, 2)] == rows
+
+
+def test_who_leaves_a_stream_has_met_no_error(kept: Kept) -> None:
+    """It began to answer, and its client stayed longer than anybody waits for an answer: one request, which took so long."""
+    kept.settled({"r1": 1}, {"r1": 1000}, attended_s=600)
+    time.sleep(0.3)
+    with suppress(TimeoutError):
+        kept.get("/stream", timeout_s=1.5)
+    kept.folded(time.time())
+    assert [(1, 0)] == kept.rows("SELECT sum(requests), sum(errors) FROM readings")
+    ((took_us, _),) = merged(reading.latency for reading in LocalMetrics(kept.folder.root).readings(""))
+    assert 1_400_000 <= took_us <= 2_500_000
 
 
 def test_synthetic_requests_reach_their_arm_and_are_counted_apart(kept: Kept) -> None:

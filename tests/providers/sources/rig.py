@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from penstock.ports import Metrics
 from tests.site import free_port
 
 SCRAPE_S = 0.2
+WIDE_MS = 62_000  # of a Prometheus that is "wide": what is asked of a longer time is too much
 EDGES_S = (0.005, 0.1, 1.0)
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -163,10 +165,12 @@ class Spoiler:
         self.how = ""
         self.headers: dict[str, str] = {}
         self.asked = 0
+        self.paths: list[str] = []
         self._honest, self._spoil = honest, spoil
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
         self.headers, self.asked = headers, self.asked + 1
+        self.paths.append(path)
         if self.how == "down":
             return 0, {}, b""
         if self.how == "error":
@@ -179,10 +183,11 @@ class Spoiler:
             time.sleep(1.5)
         if self.how == "html":
             return 200, {}, b"<html>please log in</html>"
-        if self.how == "endless":
+        span = re.search(r"(\d+)ms%5D", path)
+        if self.how == "endless" or (self.how == "wide" and span and int(span[1]) > WIDE_MS):
             return 200, {}, b'{"status": "' + b"x" * (2 << 20)
         body = self._honest(path)
-        if not self.how or self.how == "slow":
+        if self.how in ("", "slow", "wide"):
             return 200, {}, body
         return 200, {}, json.dumps(self._spoil(json.loads(body), self.how)).encode()
 
@@ -308,6 +313,10 @@ def spoil_told(data: Any, how: str) -> Any:
         "too many errors": {"readings": [{**one, "errors": one["requests"] + 1}]},
         "twice": {"readings": [one, one]},
         "out of order": {"readings": [*data["readings"], {**one, "revision": "other", "at": one["at"] - 0.001}]},
+        "steps that overlap": {
+            "readings": [one, {**one, "revision": "other", "at": one["at"] + 0.5}],
+            "to": data["to"] + 1,
+        },
         "not of this time": {"readings": [later]},
         "future": {"to": data["to"] + 1000},
         "an unknown key": {"more": 1},
@@ -321,7 +330,14 @@ def spoil_told(data: Any, how: str) -> Any:
 
 TOLD = (
     *("nan", "negative", "huge", "half", "text", "true", "too many errors", "twice", "out of order"),
-    *("not of this time", "future", "an unknown key", "a reading with an unknown key", "edges that fall"),
+    *(
+        "steps that overlap",
+        "not of this time",
+        "future",
+        "an unknown key",
+        "a reading with an unknown key",
+        "edges that fall",
+    ),
     *("edges of no number", "nobody's"),
 )
 

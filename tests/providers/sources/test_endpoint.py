@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ import pytest
 from penstock.core.reading import Level, Reading
 from penstock.errors import PenstockError
 from penstock.manifest.metrics import MetricsSource
+from penstock.providers.sources import answer
 from penstock.providers.sources.endpoint import JsonMetrics
 from penstock.providers.sources.given import Given
 from tests.providers.sources import rig
@@ -106,3 +108,34 @@ def test_gauges_come_with_the_newest_answer(endpoint: Endpoint, metrics: JsonMet
     """A level may be of an instance, or of the whole revision."""
     endpoint.levels = [{"name": "queue", "revision": "new", "at": 5.0, "value": 7}]
     assert [Level("queue", "new", 5.0, 7.0)] == metrics.levels()
+
+
+def test_steps_that_overlap_are_refused(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """A request in two readings would count twice: the answer is refused, and says which steps they are."""
+    at = endpoint.ledger.now
+    endpoint.ledger.serve({"old": (4, 0)})
+    endpoint.ledger.readings.append({"at": at + 0.5, "revision": "old", "requests": 4, "errors": 0})
+    endpoint.ledger.now += 1
+    with pytest.raises(PenstockError, match=f"the steps that begin at {at:.15g} and {at + 0.5:.15g} overlap"):
+        metrics.readings("")
+
+
+def test_steps_may_be_told_in_fractions(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """A position is of a millisecond; what begins within that after it was read is read, and once."""
+    endpoint.ledger.now += 0.0006
+    endpoint.ledger.serve({"old": (4, 0)})
+    endpoint.ledger.serve({"old": (5, 0)})
+    first = metrics.readings("")
+    assert [4, 5] == [one.requests for one in first]
+    assert [5] == [one.requests for one in metrics.readings(first[0].position)]
+    assert [] == metrics.readings(first[1].position)
+
+
+def test_a_step_that_was_half_read_is_a_hole() -> None:
+    """Of a step that began before the position, and ends after it, nobody knows what was read: it is counted, not judged."""
+    at = time.time() - 10
+    rows = [{"at": at + n, "revision": "old", "requests": 4 + n, "errors": 1} for n in range(3)]
+    told = answer.told({"from": at, "to": at + 3, "readings": rows}, 1.0, time.time())
+    half, whole = answer.readings(told, at + 1.4, 1.0, [(0.0, 1)], "")
+    assert ("", 5, 0, "old", 6) == (half.revision, half.requests, half.errors, whole.revision, whole.requests)
+    assert 1.5 < half.end - half.start

@@ -137,19 +137,57 @@ def test_a_step_is_asked_for_once(town: rig.Town) -> None:
 
 def test_a_long_way_is_read_in_several_calls(town: rig.Town) -> None:
     """No call is late; where there is nothing for long, that is a hole, and the next call begins behind it."""
-    metrics = made(town, within=1.0, step=2.0)
+    metrics = made(town)
     town.wait_for_scrapes(metrics)
-    found, since = list[Reading](), str(int(metrics.position()) - 900_000)
-    for _ in range(100):
+    calls, found, since = 0, list[Reading](), str(int(metrics.position()) - 72 * 3_600_000)
+    while True:
         began = time.monotonic()
         new = metrics.readings(since)
         assert 2.0 > time.monotonic() - began
         if not new:
             break
-        found, since = found + new, new[-1].position
+        calls, found, since = calls + 1, found + new, new[-1].position
+    assert 1 < calls
     assert found == sorted(found, key=lambda one: one.end)
     assert (False, True) == (bool(found[0].revision), bool(found[-1].revision))
     assert 0 == requests(found, "")
+
+
+def test_an_answer_that_is_too_much_is_asked_for_in_parts(town: rig.Town) -> None:
+    """However short the time that one answer holds, all there is comes, and once; also of the past."""
+    metrics = made(town)
+    since = begin(town, metrics)
+    for n in range(8):
+        town.shop.processes["a"].answer(3 + n, 1)
+        town.wait_for_scrapes(metrics)
+    town.spoiler.how = "wide"
+    try:
+        found, past = read(metrics, since), metrics.past(60, latency=True)
+    finally:
+        town.spoiler.how = ""
+    assert (52, 8) == (requests(found, "old"), sum(one.errors for one in found))
+    assert [one.requests for one in found] == [one.requests for one in past if one.end > int(since) / 1000]
+
+
+def test_the_past_is_read_in_a_few_questions(town: rig.Town) -> None:
+    """Hours are no hundred questions, and what nobody wants to know of them is not asked for."""
+    metrics = made(town, step=2.0)
+    town.wait_for_scrapes(metrics)
+    town.spoiler.paths.clear()
+    timed = metrics.past(7200, latency=True)
+    assert 20 > len(town.spoiler.paths)
+    assert any(one.latency for one in timed)
+    town.spoiler.paths.clear()
+    assert metrics.past(7200, latency=False)
+    assert not [path for path in town.spoiler.paths if "bucket" in path]
+
+
+def test_a_past_without_a_sample_says_so(town: rig.Town) -> None:
+    """A selector of nothing is no quiet service."""
+    with pytest.raises(PenstockError, match="`requests` has no new sample at all"):
+        made(
+            town, requests='http_requests_total{app="stop"}', errors='http_requests_total{app="stop",code="500"}'
+        ).past(3600, latency=False)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -66,12 +66,12 @@ class Fold:
 
 
 def parse(line: bytes, hung_after_us: int) -> Line | None:
-    """A line of the log; None for a request that is not judged: by preview, without an arm, left by its
-    client early.
+    """A line of the log; None for a request that is not judged: by preview, or without an arm.
 
-    An error is a status of 500 and above, a failure of the upstream, a body cut short, or a client that
-    left after
-    `hung_after_us`. A request that timed out, was cut off, or was left so has failed *and* was slow: it took for ever.
+    An error is a status of 500 and above, a failure of the upstream, a body cut short, or a client that left
+    after `hung_after_us` without the beginning of an answer. A request that timed out, was cut off, or was left so has failed
+    *and* was slow: it took for ever. A client that left earlier, or in the middle of an answer (a stream, a download), has
+    met no error; how long it stayed is the least that its request took, and counts as that on both arms alike.
     Raises ValueError where the line is not ours.
     """
     try:
@@ -90,9 +90,7 @@ def parse(line: bytes, hung_after_us: int) -> Line | None:
             named = flags.split(",")
             is_error = is_error or not _UPSTREAM_FAILED.isdisjoint(named)
             is_left = not _CLIENT_LEFT.isdisjoint(named)
-            if is_left and not is_error and duration_us < hung_after_us:
-                return None
-            is_hung = is_left and duration_us >= hung_after_us
+            is_hung = is_left and (code == 0 or is_error) and duration_us >= hung_after_us
             is_error = is_error or is_hung
             if is_hung or not _CUT_OFF.isdisjoint(named):
                 took_us = inf
@@ -126,8 +124,9 @@ def fold(
 
     `met` says which clients have met an error so far, and that an error shall count once for each client in each second
     (one client that tries again and again is one failure, not a hundred independent ones); None: every error counts.
-    A repeated error stays a request. Beware of proxies: behind a load balancer that passes no connection through, all users
-    have its address, and one error a second is all that is ever counted.
+    It counts for the revision that it met first, and for no other: were it counted once for each, whoever fails on both would
+    make the one with fewer requests look worse. A repeated error stays a request. Beware of proxies: behind a load balancer
+    that passes no connection through, all users have its address, and one error a second is all that is ever counted.
     """
     folded = Fold()
     sums = folded.sums
@@ -153,11 +152,17 @@ def fold(
         number = bucket(took_us)
         into.latency[number] = into.latency.get(number, 0) + 1
         if is_error:
-            if known is None or not client or _is_first(known, folded.clients, key, client):
+            if known is None or not client or _is_first(known, folded.clients, _of_any(key), client):
                 into.errors += 1
             else:
                 into.repeated += 1
     return folded
+
+
+def _of_any(key: Key) -> Key:
+    """The same second and traffic, whatever the revision."""
+    second, unit, _, era, is_synthetic = key
+    return (second, unit, "", era, is_synthetic)
 
 
 def _is_first(known: Clients, new: list[tuple[Key, str]], key: Key, client: str) -> bool:

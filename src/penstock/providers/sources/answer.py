@@ -6,7 +6,8 @@
      "levels": [{"name": "memory", "revision": "3f9c2e1-a1b2c3", "at": 1790000001.5, "value": 81e6, "instance": "a"}]}
 
 Times are seconds since the epoch. All that arrived from `from` until before `to` is there and final; a reading covers the
-step that begins `at`. Readings stand in order of time, and a step, unit and revision has one.
+step that begins `at`. Readings stand in order of time, a step, unit and revision has one, and no two steps overlap: a request
+in both would count twice.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from penstock.core.reading import Level, Reading
 from penstock.core.splits import Splits, era_of
 
 AHEAD_S = 5.0  # a clock may be so much before ours
+_ROUNDED_S = 0.001  # so much of two steps may overlap: times are written in fractions
 _MANY = 1 << 53
 _AS_DOCUMENTED = "an answer as the guide on metrics describes it"
 
@@ -95,6 +97,7 @@ def _problems(found: Told, step_s: float, now: float) -> list[str]:
     wrong += ["the answer is of the future"] if found.end > now + AHEAD_S else []
     wrong += ["readings are not in order of time"] if any(a.at > b.at for a, b in pairwise(found.readings)) else []
     wrong += ["a step, unit and revision has two readings"] if len(set(keys)) < len(keys) else []
+    wrong += _overlapping(sorted({one.at for one in found.readings}), step_s)
     for one in found.readings:
         of = f"the reading of {one.revision} at {one.at:.15g}"
         histogram = _histogram(one)
@@ -107,24 +110,40 @@ def _problems(found: Told, step_s: float, now: float) -> list[str]:
     return wrong
 
 
+def _overlapping(begins: list[float], step_s: float) -> list[str]:
+    """Steps that begin before the step before them is over, of whichever revision: both arms have the same steps."""
+    for one, other in pairwise(begins):
+        if other - one < step_s - _ROUNDED_S:
+            times = f"{one:.15g} and {other:.15g}"
+            return [f"the steps that begin at {times} overlap, for `step` is {step_s:g} s"]
+    return []
+
+
 def _histogram(one: ToldReading) -> list[tuple[float, int]]:
     found = [_Bucket.model_validate({"edge": edge, "count": count}) for edge, count in one.latency_us]
     return [(inf if bucket.edge == "inf" else float(bucket.edge), bucket.count) for bucket in found]
 
 
 def readings(found: Told, since: float | None, step_s: float, splits: Splits, position: str) -> list[Reading]:
-    """The readings that begin at `since` or later. Where the answer begins later than that, a hole comes first."""
-    new = [_reading(one, step_s, splits, position) for one in found.readings if since is None or one.at >= since]
-    return (
-        [_hole(since, found.start, step_s, splits, position), *new]
-        if since is not None and found.start > since
-        else new
-    )
+    """The readings that begin at `since` or later. Where the answer begins later than that, a hole comes first.
+
+    A step that began before `since` and ends after it may hold requests that were read already: its requests are told as those
+    of a hole, which are counted as dropped.
+    """
+    if since is None:
+        return [_reading(one, step_s, splits, position) for one in found.readings]
+    first, since_or_so = since - _ROUNDED_S, since + _ROUNDED_S
+    torn = [one for one in found.readings if one.at < first and one.at + step_s > since_or_so]
+    holes = [_hole(one.at, one.at + step_s, step_s, splits, position, one.requests) for one in torn]
+    if found.start > since:
+        holes.append(_hole(since, found.start, step_s, splits, position))
+    return [*holes, *(_reading(one, step_s, splits, position) for one in found.readings if one.at >= first)]
 
 
-def _hole(since: float, start: float, step_s: float, splits: Splits, position: str) -> Reading:
+def _hole(since: float, start: float, step_s: float, splits: Splits, position: str, requests: int = 0) -> Reading:
     """Nothing is known of a stretch; longer than what is ever judged, and of nobody's."""
-    return Reading("", "", min(since, start - 2 * step_s), start, 0, 0, era_of(splits, since, start), position=position)
+    begins = min(since, start - 2 * step_s)
+    return Reading("", "", begins, start, requests, 0, era_of(splits, since, start), position=position)
 
 
 def _reading(one: ToldReading, step_s: float, splits: Splits, position: str) -> Reading:

@@ -25,6 +25,11 @@ def refuse_stale(end: float, lag_s: float, now: float) -> None:
         )
 
 
+def _position(end: float) -> str:
+    """A moment in whole milliseconds, and never a later one: who asks from there on misses nothing that begins then."""
+    return str(int(end * 1000 + 0.01))
+
+
 class JsonMetrics:
     """What the endpoint says is closed. A position is a moment, in milliseconds: what arrived before it was read.
 
@@ -39,7 +44,11 @@ class JsonMetrics:
     def position(self) -> str:
         """How far the source has closed its readings."""
         with self._asking.refusing():
-            return str(round(self._newest().end * 1000))
+            return _position(self._newest().end)
+
+    def closed_until(self) -> float:
+        """The same, in seconds."""
+        return int(self.position()) / 1000
 
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position; raises PenstockError `readings` when they cannot be had."""
@@ -50,9 +59,8 @@ class JsonMetrics:
             if since_s is not None and found.end <= since_s:
                 refuse_stale(found.end, self.lag_s, time.time())
                 return []
-            position = str(round(found.end * 1000))
-            new = answer.readings(found, since_s, self.step_s, self._splits(), position)
-            return [replace(one, position=str(round(one.end * 1000))) for one in new]  # the same whenever it is read
+            new = answer.readings(found, since_s, self.step_s, self._splits(), _position(found.end))
+            return [replace(one, position=_position(one.end)) for one in new]  # the same whenever it is read
 
     def past(self, span_s: float, *, latency: bool) -> list[Reading]:
         """The readings of the last so many seconds, six hours at most."""

@@ -52,6 +52,12 @@ class FileMetrics:
             last = self._last(file)
             return str(last[0]) if last else ""
 
+    def closed_until(self) -> float:
+        """The end of the last whole line; from no line on, nothing is told."""
+        with refusing(self._path), self._open() as file:
+            last = self._last(file)
+            return last[1].end if last else 0.0
+
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position; raises PenstockError `readings` when they cannot be had."""
         with refusing(self._path), self._open() as file:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from penstock.core.reading import Reading
 
 LONGEST_S = 6 * 3600.0
-_WITHIN_S = 8.0
+PAST_S = 8.0  # so long may a look back take
 
 
 def past_of(readings: Callable[[str], list[Reading]], since: str, *, latency: bool) -> list[Reading]:
-    """Every reading since a position, as far as it comes in eight seconds: one split, for nothing is being released."""
-    until, found = time.monotonic() + _WITHIN_S, list[Reading]()
+    """Every reading since a position, as far as it comes in eight seconds."""
+    until, found = time.monotonic() + PAST_S, list[Reading]()
     while time.monotonic() < until:
         new = readings(since)
         found += new
         if not new or new[-1].position == since:
             break
         since = new[-1].position
+    return as_past(found, latency=latency)
+
+
+def as_past(found: Iterable[Reading], *, latency: bool) -> list[Reading]:
+    """Readings of a time in which nothing was released: all of one split, without holes that are nobody's."""
     return [replace(one, era=1, latency=one.latency if latency else ()) for one in found if one.revision]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from math import inf
 from statistics import median
 
 from penstock.checks import endpoint
+from penstock.checks.endpoint import TooMuch
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
 from penstock.core.splits import era_of
@@ -15,10 +17,11 @@ from penstock.providers.sources import counters, samples
 from penstock.providers.sources.asking import Asking, position_ms
 from penstock.providers.sources.counters import LONGEST, Grown, Series
 from penstock.providers.sources.given import Given
-from penstock.providers.sources.past import ago_ms, past_of
+from penstock.providers.sources.past import PAST_S, ago_ms, as_past
 
 MEMORY, MEMORY_S = 8, 60.0  # steps, and at least so many seconds, that a process may be unseen and still be known
-AT_ONCE = 8  # steps that are asked for in one query
+AT_ONCE, WIDEST = 8, 960  # steps that are asked for in one query: at first, and at most
+_PAST = 240  # steps of the past in one query, at first
 _FIRST_S = 3600.0  # "from the first" goes back no further
 _STALE = 2  # steps without a sample
 _ENOUGH = 3  # stretches between scrapes, to know how often it scrapes
@@ -46,6 +49,10 @@ class PrometheusMetrics:
         with self._asking.refusing():
             return str(self._closed_ms(self._asking.until()))
 
+    def closed_until(self) -> float:
+        """The same, in seconds."""
+        return int(self.position()) / 1000
+
     def readings(self, since: str) -> list[Reading]:
         """Every complete step after a position; raises PenstockError `readings` when they cannot be had.
 
@@ -56,16 +63,19 @@ class PrometheusMetrics:
             closed = self._closed_ms(until)
             at = position_ms(since)
             at = closed - round(_FIRST_S * 1000) if at is None else at
-            found, began = list[Reading](), at
+            found, began, width, widest = list[Reading](), at, AT_ONCE, WIDEST
             while at < closed:
-                to = min(closed, at + AT_ONCE * self._step_ms)
+                to = min(closed, at + width * self._step_ms)
                 try:
                     found += self._between(at, to, until, is_last=to == closed)
-                except CannotTell:
+                except CannotTell as error:
+                    if narrower := self._narrower(error, to - at):
+                        width = widest = narrower
+                        continue
                     if not found:
                         raise
                     return found  # what is known is handed on; the next call says what is wrong
-                at = to
+                at, width = to, min(2 * width, widest)
                 if time.monotonic() > until - self._section.within_s / 2:
                     break
             return found if found or at == closed else [self._nothing(began, at)]
@@ -74,9 +84,33 @@ class PrometheusMetrics:
         """A long way without a sample, as a hole of nobody's: so that the next call begins behind it."""
         return Reading(self._given.unit, "", since_ms / 1000, until_ms / 1000, 0, 0, position=str(until_ms))
 
+    def _narrower(self, error: CannotTell, span_ms: int) -> int:
+        """How many steps to ask for instead of a span whose answer was too much; 0: there is nothing narrower."""
+        return span_ms // self._step_ms // 2 if isinstance(error, TooMuch) else 0
+
     def past(self, span_s: float, *, latency: bool) -> list[Reading]:
-        """The readings of the last so many seconds, six hours at most."""
-        return past_of(self.readings, str(ago_ms(span_s)), latency=latency)
+        """The readings of the last so many seconds, six hours at most; those that come within eight seconds, newest first."""
+        with self._asking.refusing():
+            deadline = time.monotonic() + PAST_S
+            to = closed = self._closed_ms(self._asking.until())
+            begins, found = ago_ms(span_s) // self._step_ms * self._step_ms, list[Reading]()
+            width, widest = _PAST, WIDEST
+            names = [name for name in self._queries if latency or name != "latency"]
+            while to > begins and time.monotonic() < deadline:
+                since = max(begins, to - width * self._step_ms)
+                try:
+                    found[:0] = self._between(since, to, min(deadline, self._asking.until()), names=names)
+                except CannotTell as error:
+                    if narrower := self._narrower(error, to - since):
+                        width = widest = narrower
+                        continue
+                    if not found:
+                        raise
+                    break  # what is known steers better than nothing
+                to, width = since, min(2 * width, widest)
+            if not found:
+                raise self._silence(0, closed)
+            return as_past(found, latency=latency)
 
     def levels(self) -> list[Level]:
         """Every gauge as it stands now, for each arm, and each process where the query keeps its label."""
@@ -106,16 +140,20 @@ class PrometheusMetrics:
     def _end(self, now_s: float) -> int:
         return int((now_s - self.lag_s) * 1000) // self._step_ms * self._step_ms
 
-    def _between(self, since_ms: int, until_ms: int, until: float, *, is_last: bool) -> list[Reading]:
-        """The readings of some steps; CannotTell where there is nothing up to now, or nothing new for two steps."""
+    def _between(
+        self, since_ms: int, until_ms: int, until: float, *, is_last: bool = False, names: Sequence[str] = ()
+    ) -> list[Reading]:
+        """The readings of some steps; CannotTell where there is nothing up to now, or nothing new for two steps.
+
+        `names` are those of the selectors that are asked; empty: all.
+        """
         memory_ms = max(MEMORY * self._step_ms, round(MEMORY_S * 1000))
         first_ms = since_ms - memory_ms
-        series = {name: self._series(name, first_ms, until_ms, until) for name in self._queries}
+        series = {name: self._series(name, first_ms, until_ms, until) for name in names or self._queries}
         requests = series["requests"]
         newest = max((one.samples[-1][0] for one in requests if one.samples), default=0)
         if is_last and newest <= until_ms - _STALE * self._step_ms and newest <= since_ms:
-            how = f"for {(until_ms - newest) / 1000:.0f} s" if newest else "at all, or none in time"
-            raise CannotTell(f"`requests` has no new sample {how}", "a selector that has series, and is scraped")
+            raise self._silence(newest, until_ms)
         grown = list(counters.grown((one for some in series.values() for one in some), memory_ms))
         counted = sum(one.sums.get("requests", 0) for one in grown)
         if counted and "latency" in series and not series["latency"]:
@@ -126,6 +164,10 @@ class PrometheusMetrics:
             grown, self._step_ms, since_ms, until_ms, self._given.unit,
             lambda since, at: era_of(splits, since / 1000, at / 1000),
         )  # fmt: skip
+
+    def _silence(self, newest_ms: int, until_ms: int) -> CannotTell:
+        how = f"for {(until_ms - newest_ms) / 1000:.0f} s" if newest_ms else "at all, or none in time"
+        return CannotTell(f"`requests` has no new sample {how}", "a selector that has series, and is scraped")
 
     def _refuse_rare_scrapes(self, grown: list[Grown]) -> None:
         """CannotTell where scrapes are so far apart that nothing would ever be judged."""
