@@ -9,6 +9,7 @@ import pytest
 
 from penstock.errors import ManifestError
 from penstock.manifest import Kinds, read, render_problems
+from penstock.manifest.metrics import MetricsSource
 
 FOLDER = Path(__file__).parent / "bad"
 LINE = "\n----------\n"
@@ -58,13 +59,58 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("conflict", 4, 1, "one of the two sides, or both together, without the lines of <<<<<<<, ======= and >>>>>>>"),
     ],
     "durations": [
-        ("value", 4, 7, "30s, 5m or 1h30m"),
+        ("value", 4, 7, "30s, 30m or 30h"),
         ("value", 5, 13, "30s, 5m or 1h30m"),
         ("value", 6, 18, "30s, 5m or 1h30m"),
-        ("value", 7, 17, "30s, 5m or 1h30m"),
+        ("value", 7, 17, "1s, 1m or 1h"),
         ("value", 7, 28, "30s, 5m or 1h30m"),
         ("value", 8, 25, "30s, 5m or 1h30m"),
         ("value", 8, 43, "30s, 5m or 1h30m"),
+    ],
+    "verdict": [
+        ("shape", 8, 16, "latency: {p99: {at_most: 500ms}}"),
+        ("shape", 9, 15, "errors: {at_most: 5%}"),
+        ("shape", 10, 18, "undecided: {hold: 2h}"),
+        (
+            "shape",
+            11,
+            16,
+            f"metrics: {MetricsSource.specimen}",
+        ),
+        ("shape", 12, 16, "traffic: {get: [/], rps: 5}"),
+        ("shape", 13, 18, "throttles: {at_most: 5}"),
+        ("shape", 14, 17, "duration: {average: {at_most: 5s}}"),
+        ("shape", 15, 16, "fail_if: errors > 3 * stable.errors && requests > 100"),
+        ("unknown-key", 16, 7, "orders: {is: rate, query: orders_total, at_least_of_stable: 0.8x}"),
+        ("shape", 17, 28, "payments: {is: rate, query: orders_total, at_least_of_stable: 0.8x}"),
+        ("shape", 21, 22, "p99: {against_stable: 1.2x}"),
+        ("value", 21, 43, "500ms"),
+        ("value", 21, 71, "1.1x + 5ms"),
+        ("value", 22, 25, "at_most: 20%"),
+        ("value", 23, 25, "at_most: 100MB, or 100%"),
+        ("value", 24, 31, "5s, 5m or 5h"),
+        ("value", 25, 30, "at_most: 800"),
+        ("value", 26, 37, "2s, or 2ms"),
+        ("shape", 27, 34, "headers: {a-name: what it is}"),
+        ("unknown-key", 28, 7, "a-name: {is: rate, query: orders_total, at_least_of_stable: 0.8x}"),
+        ("value", 32, 24, "1%"),
+        ("value", 33, 25, "at_most: 5%, or 5 per 5m"),
+        ("value", 34, 25, "at_most: 100%, or less"),
+        ("value", 35, 23, "at_least: 200%, or 2%"),
+        ("value", 36, 37, "1.3x"),
+        ("value", 37, 46, "0.8x"),
+        ("value", 41, 32, "1.5x + 0.05pp"),
+        ("value", 42, 25, "512MiB"),
+    ],
+    "conditions": [
+        ("condition", 8, 30, "requests"),
+        ("condition", 12, 53, "p99_ms"),
+        ("condition", 16, 16, "requests"),
+        ("condition", 20, 16, "requests"),
+        ("condition", 26, 26, "0.05"),
+        ("condition", 27, 38, "errors > 3 * stable.errors && requests > 100"),
+        ("condition", 31, 33, "errors > 3 * stable.errors && requests > 100"),
+        ("condition", 32, 29, "errors > 3 * stable.errors && requests > 100"),
     ],
     "later": [
         ("missing-key", 8, 5, "ask: Lessons written down?"),
@@ -111,7 +157,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
     ],
     "braces": [
         ("braces", 3, 30, "$PORT, or `sh:` where a shell is meant"),
-        ("braces", 4, 15, "$ZONE, or `sh:` where a shell is meant"),
+        ("braces", 4, 19, "$ZONE, or `sh:` where a shell is meant"),
     ],
     "bracket": [
         ("bracket", 5, 13, "`}` at its end, and quotes around a text that holds one of , : # { } [ ]"),
@@ -177,7 +223,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
         ("shape", 21, 13, "groups: {dev: {people: [ana, bo]}}"),
     ],
     "increments": [
-        ("value", 4, 48, "30s, 5m or 1h30m"),
+        ("value", 4, 48, "30s, 30m or 30h"),
         ("value", 4, 59, "5% for 30m, or 5% up to 30m"),
         ("value", 4, 64, "a share between 0.1% and 99.9%, and a time above 0s"),
         ("value", 4, 77, "0.1%"),
@@ -250,7 +296,7 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
     ],
     "shapes": [
         ("words", 3, 6, 'one word each, as in [npm, run, build]; several commands as {sh: "... && ..."}'),
-        ("shape", 4, 9, "keys and values below it, or in {...}"),
+        ("shape", 4, 9, "health: {get: /health}"),
         ("shape", 5, 6, "env: {LOG_LEVEL: info}"),
         ("value", 6, 1, "the same words without $ENVIRONMENT; what differs belongs in `env` or `secrets`"),
         ("shape", 7, 15, "all_at_once"),
@@ -275,11 +321,11 @@ TABLE: dict[str, list[tuple[str, int, int, str]]] = {
     ],
     "values": [
         ("value", 4, 15, "/health"),
-        ("value", 4, 30, "30s, 5m or 1h30m"),
+        ("value", 4, 30, "1s, 1m or 1h"),
         ("value", 4, 50, "a number such as 3"),
         ("value", 4, 63, "true"),
         ("range", 4, 83, "at least 1"),
-        ("value", 5, 7, "30s, 5m or 1h30m"),
+        ("value", 5, 7, "24s, 24m or 24h"),
         ("range", 6, 13, "at least 5s"),
         ("value", 7, 18, "3660d, or less"),
         ("value", 10, 31, "8080"),

@@ -22,6 +22,7 @@ from penstock.manifest.environment import MOMENTS
 from penstock.manifest.keys import TOP, all_keys, share_as_written, time_as_written
 from penstock.manifest.schema import schema
 from penstock.manifest.section import duration, fraction
+from penstock.providers.local.section import LocalSection
 
 from .as_editors_read import data
 
@@ -172,12 +173,18 @@ def with_all_that_is_needed(text: str) -> str:
     return "\n".join([*lines, text, ""])
 
 
+class Telling(LocalSection):
+    """A platform that tells everything: examples are not of one kind of target."""
+
+    tells = frozenset({"throttles", "api_5xx", "duration", "memory", "cpu", "concurrency", "measures"})
+
+
 @pytest.mark.parametrize("page", pages.words().values(), ids=lambda p: p.name)
 def test_every_example_reads(page: pages.Page) -> None:
     """What a page shows can be written so: each example is a part of a manifest that reads, and a schema accepts."""
     text = with_all_that_is_needed(part(page))
 
-    assert "shop" == read(text, kinds=KINDS).service
+    assert "shop" == read(text, kinds={**KINDS, "target": {**KINDS["target"], "local": Telling}}).service
     assert [] == [error.message for error in CHECK.iter_errors(data(text))]
 
 
@@ -230,8 +237,13 @@ def test_a_word_is_explained(topic: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "near"), [("rolout", "rollout"), ("min-ready", "min_ready"), ("duplicate", "duplicate-key")]
-)
+    ("topic", "near"),
+    [
+        ("rolout", "rollout"), ("min-ready", "min_ready"), ("duplicate", "duplicate-key"),
+        ("verdict.errrors", "verdict.errors"), ("verdict.latncy", "verdict.latency"),
+        ("environments.production.verdict.throttle", "verdict.throttles"),
+    ],
+)  # fmt: skip
 def test_an_unknown_word_gets_the_nearest(topic: str, near: str) -> None:
     """A word without a page is answered with the nearest ones, and with where all of them are listed."""
     error = CliRunner().invoke(root, ["explain", topic]).exception

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.core import data
+from penstock.manifest.bound import Bound
 from penstock.manifest.expression import DEPTH_MAX, LETTERS_MAX, WORDS_MAX, misnamed, read, samples, spoken
-from penstock.manifest.measures import Bound, CountLimit, Measures
+from penstock.manifest.measures import CountLimit, Measures
 
 
 def what(key: str, value: Any) -> str:
@@ -65,7 +66,7 @@ def test_no_limits(text: str) -> None:
     ("key", "value", "said"),
     [
         ("throttles", {}, "there is no limit here"),
-        ("throttles", {"at_most": "5%"}, "this is not a number of things"),
+        ("throttles", {"at_most": "5%"}, "`5%` is not a number of things"),
         ("throttles", {"at_least": "5"}, "`at_least` lacks its time"),
         ("throttles", {"at_most": "5", "periods": "2"}, "these periods have no length"),
         ("memory", {"for": "5m"}, "there is no limit here"),

@@ -40,6 +40,7 @@ BAD = {path.stem: path for path in sorted(HERE.glob("bad/*.yaml"))}
 BEYOND = {
     "braces": "what a text means to a shell",
     "comment-in-command": "comments",
+    "conditions": "the words of a condition",
     "like-circle": "names that refer to names",
     "ports": "names that refer to names",
     "quote-command": "the words of a command",

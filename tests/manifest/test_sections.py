@@ -180,7 +180,7 @@ def test_the_verdicts_defaults() -> None:
     """The numbers that hold where nobody says any."""
     verdict = Verdict()
 
-    assert (0.01, 0.05, 0.05, 5.0) == (
+    assert (0.01, 0.05, 0.05, 1.0) == (
         verdict.false_rollbacks,
         verdict.false_promotions,
         verdict.errors.share,

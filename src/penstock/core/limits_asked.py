@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.core.limits import Limit, Unit
-from penstock.manifest.measures import AverageLimit, Bound, CountLimit, GaugeLimit, Measure, Measures
+from penstock.manifest.bound import Bound
+from penstock.manifest.gauges import GaugeLimit
+from penstock.manifest.measures import AverageLimit, CountLimit, Measure, Measures
 
 MEMORY_SHARE = "memory_share"
 """The gauge that a limit of memory in per cent is held against: what an instance has of what it may have at most, 1 for all."""

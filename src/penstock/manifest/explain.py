@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Any, Literal, cast, get_args, get_origin
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
 from penstock.manifest.problems import choice, nearest
 from penstock.manifest.section import Command, Section, duration, fraction
-from penstock.manifest.shape import section_of
+from penstock.manifest.shape import inner, keys, section_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ _EXAMPLES = {
     "ratio": "1.5x + 0.05pp",
     "scheme": "file:/a/path",
     "where": "slack:releases",
+    "rps": "rps: 5",
+    "average": "average: {at_most: 5s, per: 5m}",
+    "if": "if: errors > 3 * stable.errors && requests > 100",
     "ask": "ask: Lessons written down?",
     "ended": "ended: rolled_back",
 }
@@ -59,6 +63,8 @@ def explain(error: Mapping[str, Any], key: str, kind: Any) -> Told:
         return _shape(error, key, kind)
     if name in _BOUNDS:
         return _bound(error, key, kind)
+    if name == "missing":
+        return _missing(error, key, kind)
     explained = _KNOWN.get(name)
     return explained(error, key) if explained else _other(error, key)
 
@@ -66,14 +72,51 @@ def explain(error: Mapping[str, Any], key: str, kind: Any) -> Told:
 def _shape(error: Mapping[str, Any], key: str, kind: Any) -> Told:
     section = section_of(kind)
     wanted, instead = _SHAPES[error["type"]]
+    got = error.get("input")
     if section is Command:
         wanted, instead = "a command", "words in one line, a list of words, or {sh: ...}"
     elif section is not None and section.written == frozenset():
         wanted, instead = "one line of text", _written(section)
-    got = error.get("input")
+    elif wanted == "a map":
+        instead = _line(key, kind, got) or instead
     given = "a map" if isinstance(got, dict) else "a list" if isinstance(got, list) else f"`{got}`"
     why = "what kind of value stands here is fixed by its key"
     return Told("shape", f"`{key}` is {wanted}, not {given}", why, instead)
+
+
+def _line(key: str, kind: Any, got: Any) -> str:
+    """The line to write where a map is lacking; empty where nobody has written one down."""
+    section = section_of(kind)
+    if section is None:
+        held = section_of(inner(kind, "NAME"))
+        return f"{key}: {{a-name: {held.specimen if held and held.specimen else 'what it is'}}}"
+    way = _meant(section, got)
+    return f"{key}: {_below(way, got) if way else section.specimen}" if section.specimen else ""
+
+
+def _meant(section: type[Section], text: Any) -> tuple[str, ...]:
+    """The keys below which a bare value is a whole section, those of the example first; none where it fits nowhere."""
+    if not isinstance(text, str) or not section.specimen:
+        return ()
+    for name, kind in sorted(keys(section).items(), key=lambda one: f"{one[0]}:" not in section.specimen):
+        below = section_of(kind)
+        way = (name, *(_meant(below, text) if below and below.written is None else ()))
+        if _fits(section, way, text):
+            return way
+    return ()
+
+
+def _fits(section: type[Section], way: tuple[str, ...], text: str) -> bool:
+    try:
+        section.model_validate(reduce(lambda data, name: {name: data}, reversed(way), cast(Any, text)))
+    except ValidationError:
+        return False
+    return True
+
+
+def _below(way: tuple[str, ...], text: Any) -> str:
+    """A value below some keys, in one line: `{p99: {at_most: 500ms}}`."""
+    return reduce(lambda held, name: f"{{{name}: {held}}}", reversed(way), str(text))
 
 
 def in_one_piece(section: type[Section], key: str) -> Told:
@@ -91,13 +134,15 @@ def _written(section: type[Section]) -> str:
     return _EXAMPLES.get(required, "a value in one line")
 
 
-def _missing(error: Mapping[str, Any], key: str) -> Told:
+def _missing(error: Mapping[str, Any], key: str, kind: Any) -> Told:
     lacking = str(error["loc"][-1])
+    one_of = inner(kind, lacking)
+    word = str(get_args(one_of)[0]) if get_origin(one_of) is Literal else "and a value"
     return Told(
         "missing-key",
         f"`{key}` lacks `{lacking}`",
         "there is no default that would be safe",
-        _EXAMPLES.get(lacking, f"{lacking}: and a value"),
+        _EXAMPLES.get(lacking, f"{lacking}: {word}"),
     )
 
 
@@ -125,7 +170,7 @@ def _as_written(limit: float, kind: Any) -> str:
     reads = [part.func for part in getattr(kind, "__metadata__", ()) if isinstance(part, BeforeValidator)]
     if duration in reads:
         return f"{limit:g}s"
-    return f"{limit * 100:g}%" if fraction in reads else f"{limit:g}"
+    return f"{f'{limit * 100:.9f}'.rstrip('0').rstrip('.')}%" if fraction in reads else f"{limit:g}"
 
 
 def _name(error: Mapping[str, Any], _: str) -> Told:
@@ -178,7 +223,6 @@ def _other(error: Mapping[str, Any], key: str) -> Told:
 
 
 _KNOWN: dict[str, Callable[[Mapping[str, Any], str], Told]] = {
-    "missing": _missing,
     "literal_error": _word,
     "string_pattern_mismatch": _name,
     "string_too_long": _long,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.manifest.problems import choice, nearest
@@ -39,9 +39,10 @@ Type = Literal["number", "boolean"]
 
 @dataclass(frozen=True)
 class Value:
-    """A number, or `true` or `false`, as it was written."""
+    """A number, or `true` or `false`, as it was written. `at`: how far into the text it begins, as in all parts."""
 
     value: float | bool
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Sample:
     """The name of a sample; it is a number."""
 
     name: str
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Operation:
 
     sign: str
     parts: tuple[Expression, ...]
+    at: int = field(default=0, compare=False)
 
 
 Expression = Value | Sample | Operation
@@ -77,28 +80,32 @@ def read(text: str) -> Expression:
     reader = _Reader(words)
     found = reader.level(0)
     if word := reader.next():
-        raise _bad(f"`{word}` is one word too many", "the expression was whole before it", _EXAMPLE)
+        raise _bad(f"`{word}` is one word too many", "the expression was whole before it", _EXAMPLE, reader.offset)
     if type_of(found) != "boolean":
-        raise _bad(f"`{text.strip()}` is a number", "a condition is true or false", f"{text.strip()} > 0")
+        raise _bad(f"`{text.strip()}` is a number", "a condition is true or false", f"{text.strip()} > 0", found.at)
     return found
 
 
 def misnamed(found: Expression, known: Iterable[str]) -> ValueError | None:
     """What is wrong with the names of an expression, where only `known` ones have samples; made by `wrong`."""
     names = sorted(known)
-    for name in samples(found):
-        if name not in names:
-            near = nearest(name, names)
-            return _bad(f"`{name}` is not a sample", "there would never be a number for it", near or choice(names))
+    for one in _leaves(found):
+        if one.name not in names:
+            near = nearest(one.name, names) or choice(names)
+            return _bad(f"`{one.name}` is not a sample", "there would never be a number for it", near, one.at)
     return None
 
 
 def samples(found: Expression) -> tuple[str, ...]:
     """The names of the samples in an expression, each once, in their order."""
+    return tuple(dict.fromkeys(one.name for one in _leaves(found)))
+
+
+def _leaves(found: Expression) -> Iterator[Sample]:
     if isinstance(found, Sample):
-        return (found.name,)
-    parts = found.parts if isinstance(found, Operation) else ()
-    return tuple(dict.fromkeys(name for part in parts for name in samples(part)))
+        yield found
+    for part in found.parts if isinstance(found, Operation) else ():
+        yield from _leaves(part)
 
 
 def type_of(found: Expression) -> Type:
@@ -119,6 +126,7 @@ def type_of(found: Expression) -> Type:
                 f"`{spoken(part)}` is a {kind}, and `{sign}` takes a {wanted} there",
                 "nothing is made from one type to the other",
                 _EXAMPLE,
+                part.at,
             )
     return "number" if sign in ("+", "-", "*", "/") else "boolean"
 
@@ -134,40 +142,48 @@ def spoken(found: Expression) -> str:
     return f"({spoken(found.parts[0])} {found.sign} {spoken(found.parts[1])})"
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str) -> Iterator[tuple[str, int]]:
+    """Each word, and how far into the text it begins."""
     end = 0
     for match in _WORD.finditer(text.rstrip()):
-        end = match.end()
+        end, word = match.end(), match[0].strip()
+        at = end - len(word)
         if match["other"]:
-            raise _foreign(match["other"])
+            raise _foreign(match["other"], at)
         if (match["number"] or "") and text[end : end + 1].isalnum():
-            raise _bad(
-                f"`{match[0].strip()}{text[end]}` is no number", "a number has no unit: times are in ms", _EXAMPLE
-            )
-        yield match[0].strip()
+            raise _bad(f"`{word}{text[end]}` is no number", "a number has no unit: times are in ms", _EXAMPLE, at)
+        yield word, at
 
 
-def _foreign(letter: str) -> ValueError:
+def _foreign(letter: str, at: int) -> ValueError:
     if letter in "\"'[{":
-        return _bad(f"`{letter}` begins a text, a list or a map", "samples are numbers, and nothing else", _EXAMPLE)
+        return _bad(f"`{letter}` begins a text, a list or a map", "samples are numbers, and nothing else", _EXAMPLE, at)
     if letter == "%":
-        return _bad("`%` has no meaning here", "a share is a number from 0 to 1, a weight is in hundredths", "0.05")
+        return _bad("`%` has no meaning here", "a share is a number from 0 to 1, a weight is in hundredths", "0.05", at)
     if letter in "&|=":
-        return _bad(f"`{letter}` has no meaning by itself", "and is `&&`, or is `||`, equal is `==`", letter * 2)
-    return _bad(f"`{letter}` has no meaning here", "an expression is names, numbers and signs", _EXAMPLE)
+        return _bad(f"`{letter}` has no meaning by itself", "and is `&&`, or is `||`, equal is `==`", letter * 2, at)
+    return _bad(f"`{letter}` has no meaning here", "an expression is names, numbers and signs", _EXAMPLE, at)
 
 
 class _Reader:
     """Words to an expression, by descent. Its depth is bounded by DEPTH_MAX."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[tuple[str, int]]) -> None:
         self._words = words
         self._at = 0
         self._depth = 0
 
     def next(self) -> str:
         """The word that comes now; empty at the end."""
-        return self._words[self._at] if self._at < len(self._words) else ""
+        return self._words[self._at][0] if self._at < len(self._words) else ""
+
+    @property
+    def offset(self) -> int:
+        """How far into the text the next word begins; at the end, where the last one ends."""
+        if self._at < len(self._words):
+            return self._words[self._at][1]
+        word, at = self._words[-1] if self._words else ("", 0)
+        return at + len(word)
 
     def level(self, n: int) -> Expression:
         """An expression whose signs bind at least as tightly as those of level n."""
@@ -176,36 +192,36 @@ class _Reader:
         found = self.level(n + 1)
         while self.next() in _LEVELS[n]:
             sign = self._take()
-            found = Operation(sign, (found, self.level(n + 1)))
+            found = Operation(sign, (found, self.level(n + 1)), found.at)
         return found
 
     def _single(self) -> Expression:
-        word = self._take()
+        at, word = self.offset, self._take()
         if word in ("-", "!"):
-            return Operation(word, (self._deeper(self._single),))
+            return Operation(word, (self._deeper(self._single, at),), at)
         if word == "(":
-            found = self._deeper(self._whole)
+            found = self._deeper(self._whole, at)
             if self._take() != ")":
-                raise _bad("a parenthesis never ends", "what it holds is not known", _EXAMPLE)
+                raise _bad("a parenthesis never ends", "what it holds is not known", _EXAMPLE, at)
             return found
         if word in ("true", "false"):
-            return Value(word == "true")
+            return Value(word == "true", at)
         if word[:1].isdigit() or word[:1] == ".":
-            return _number(word)
+            return _number(word, at)
         if not (word[:1].isalpha() or word[:1] == "_"):
             what = f"before `{word}` something is lacking" if word else "something is lacking at the end"
-            raise _bad(what, "a sign stands between two parts", _EXAMPLE)
+            raise _bad(what, "a sign stands between two parts", _EXAMPLE, at)
         if self.next() == "(":
-            raise _bad(f"`{word}(...)` is a call", "there are samples and signs, and no functions", _EXAMPLE)
-        return Sample(word)
+            raise _bad(f"`{word}(...)` is a call", "there are samples and signs, and no functions", _EXAMPLE, at)
+        return Sample(word, at)
 
     def _whole(self) -> Expression:
         return self.level(0)
 
-    def _deeper(self, inner: Callable[[], Expression]) -> Expression:
+    def _deeper(self, inner: Callable[[], Expression], at: int) -> Expression:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise _bad("this expression is nested too deeply", f"at most {DEPTH_MAX} levels are read", _EXAMPLE)
+            raise _bad("this expression is nested too deeply", f"at most {DEPTH_MAX} levels are read", _EXAMPLE, at)
         found = inner()
         self._depth -= 1
         return found
@@ -216,12 +232,12 @@ class _Reader:
         return word
 
 
-def _number(word: str) -> Value:
+def _number(word: str, at: int) -> Value:
     value = float(word)
     if value == float("inf"):
-        raise _bad(f"`{word}` is too large", "no number is so large", _EXAMPLE)
-    return Value(value)
+        raise _bad(f"`{word}` is too large", "no number is so large", _EXAMPLE, at)
+    return Value(value, at)
 
 
-def _bad(what: str, why: str, instead: str) -> ValueError:
-    return wrong(what, why, instead, code="condition")
+def _bad(what: str, why: str, instead: str, offset: int = 0) -> ValueError:
+    return wrong(what, why, instead, code="condition", offset=offset)

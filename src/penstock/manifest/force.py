@@ -24,7 +24,8 @@ from penstock.manifest.section import Section
 from penstock.manifest.target import fits, target
 from penstock.manifest.templates import comes_and_goes
 from penstock.manifest.times import Times
-from penstock.manifest.typed import typed
+from penstock.manifest.told import untold
+from penstock.manifest.typed import note_all, typed
 from penstock.manifest.unit import Unit
 from penstock.manifest.verdict import Verdict
 from penstock.manifest.windows import Windows
@@ -64,6 +65,7 @@ def in_force(
     if whole:
         _lacking(key, tree, problems)
         _beside_units(where, tree, units, problems)
+        _beside_source(where, parts["verdict"], tree, problems)
         comes_and_goes(where, tree, problems)
         references(tree, build[1], problems)
     if not whole or problems or where is None:
@@ -169,6 +171,13 @@ def _beside_units(where: TargetEntry | None, tree: Map, units: dict[str, Unit], 
     if where and entry and len(units) == len(_entries(tree.get("units"))):
         takes_traffic = {name: unit.traffic for name, unit in units.items()}
         fits(where, entry.value, entry.key, takes_traffic, problems)
+
+
+def _beside_source(where: TargetEntry | None, verdict: Verdict, tree: Map, problems: Problems) -> None:
+    """Note what is to be judged, and is told by nobody."""
+    entry = tree.entries.get("verdict")
+    if where and entry:
+        note_all(untold(where.section, verdict), Verdict, entry.value, entry.key, problems)
 
 
 def _entries(node: Node | None) -> dict[str, Entry]:

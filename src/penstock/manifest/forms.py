@@ -16,12 +16,13 @@ from pydantic import BeforeValidator, StringConstraints
 from pydantic.fields import FieldInfo
 
 from penstock.manifest.bake import or_period
+from penstock.manifest.bound import Bound
 from penstock.manifest.core_schema import yaml_value
 from penstock.manifest.groups import Reach
 from penstock.manifest.health import request_path
 from penstock.manifest.latency import Slower
 from penstock.manifest.leased import port_range
-from penstock.manifest.measures import Bound, factor
+from penstock.manifest.measures import factor
 from penstock.manifest.problems import choice
 from penstock.manifest.rollout import Increment
 from penstock.manifest.secrets import SecretReference

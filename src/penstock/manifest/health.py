@@ -24,6 +24,7 @@ class Health(Section):
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"invoke", "expect", "headers", "bearer", "run", "port"})
+    specimen: ClassVar[str] = "{get: /health}"
 
     get: Annotated[str, BeforeValidator(request_path)] = "/health"
     every_s: Duration = Field(default=1.0, alias="every", ge=0.1, le=300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -12,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from penstock.manifest.approvals import Approval, Hotfix
 from penstock.manifest.asking import AskSection
 from penstock.manifest.bake import BakePeriod
+from penstock.manifest.bound import Bound
 from penstock.manifest.build import Build
 from penstock.manifest.check import CheckSection
 from penstock.manifest.checks import Checks, Pace
@@ -23,7 +25,7 @@ from penstock.manifest.health import Health
 from penstock.manifest.latency import Slower
 from penstock.manifest.later import Reminder
 from penstock.manifest.logs import Logs
-from penstock.manifest.measures import Bound, Measure
+from penstock.manifest.measures import Measure
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.read import FORMAT, ONCE
 from penstock.manifest.report import ReportForm
@@ -39,6 +41,7 @@ from penstock.manifest.windows import Holidays, OpenHours, Windows
 
 LINE = "checklist.MOMENT.NAME"
 ANY = frozenset({"NAME", "MOMENT"})  # segments that stand for a name of the user's
+_MISSPELT = 0.8  # how alike: `errrors` is no name of one's own, `orders` is one
 TOP: dict[str, Any] = {
     "penstock": Literal["1"],
     "service": Name,
@@ -215,13 +218,27 @@ def share_as_written(share: float) -> str:
 
 
 def matching(topic: str, keys: Mapping[str, Key]) -> list[Key]:
-    """The keys that a word means: one named so, or all whose path ends so. A name of the user's may stand for NAME."""
+    """The keys that a word means: one named so, or all whose path ends so.
+
+    A name of the user's may stand for NAME, unless it is a key that might stand there, misspelt.
+    """
     asked = topic.split(".")
     if topic in keys and len(asked) > 1:
         return [keys[topic]]
     if len(asked) > 2 and asked[0] == "environments" and (found := matching(".".join(asked[2:]), keys)):
         return found
-    return [key for key in keys.values() if _ends(key.path, asked)]
+    return [key for key in keys.values() if _ends(key.path, asked) and not _misspelt(key.path, asked, keys)]
+
+
+def _misspelt(path: tuple[str, ...], asked: list[str], keys: Mapping[str, Key]) -> bool:
+    """Whether what stands for a NAME is nearly one of the keys beside it."""
+    start = len(path) - len(asked)
+    for n, word in enumerate(asked, start):
+        if path[n] in ANY and word != path[n]:
+            beside = {key.path[n] for key in keys.values() if key.path[:n] == path[:n] and len(key.path) > n} - ANY
+            if get_close_matches(word, beside, 1, _MISSPELT):
+                return True
+    return False
 
 
 def _ends(path: tuple[str, ...], asked: list[str]) -> bool:

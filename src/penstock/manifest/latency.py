@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from penstock.manifest.section import Duration, Section, duration, wrong
+from penstock.manifest.section import Duration, Section, duration, is_number, wrong
 
 _SLOWER = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?(?:ms|s)))?")
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+_NEARLY = re.compile(r"([0-9]+(?:\.[0-9]+)?)x?(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?))?")
 _ROOM = 1.25  # what is accepted by default is at least so much wider than what is convicted, or nothing could be
 _ACCEPTED = 1.5
+_SURELY_MS = 61  # nobody lets a request take so many seconds
 
 
 class Slower(Section):
@@ -36,11 +38,27 @@ class Slower(Section):
             raise wrong(
                 f"`{value}` is not a margin of times",
                 "a margin is a factor of stable's time, and time added to it",
-                "1.1x or 1.1x + 5ms",
+                _nearest(value),
             )
         if float(found[1]) < 1:
             raise wrong(f"`{value}` asks for a faster one", "a candidate as good as stable would be sent back", "1.1x")
         return {"ratio": float(found[1]), "plus_s": duration(found[2]) if found[2] else 0.0}
+
+
+def _nearest(text: str) -> str:
+    """The margin that was meant where only a letter or a unit is lacking: `1.1 + 5` as 1.1x + 5ms."""
+    found = _NEARLY.fullmatch(text.strip())
+    if not found or float(found[1]) < 1:
+        return "1.1x or 1.1x + 5ms"
+    return f"{found[1]}x + {found[2]}ms" if found[2] else f"{found[1]}x"
+
+
+def with_unit(value: Any) -> Any:
+    """A request's time as it was written; one without a unit is refused with the one that was probably meant."""
+    if is_number(value):
+        meant = f"{value}ms" if float(value) >= _SURELY_MS else f"{value}s, or {value}ms"
+        raise wrong(f"`{value}` of what?", "a time is a number and a unit", meant)
+    return value
 
 
 class QuantileRule(Section):
@@ -50,10 +68,13 @@ class QuantileRule(Section):
     """
 
     one_of: ClassVar[tuple[str, ...]] = ("at_most", "against_stable")
+    specimen: ClassVar[str] = "{at_most: 500ms, against_stable: 1.1x}"
 
     at_most_s: Duration | None = Field(default=None, alias="at_most", gt=0, le=3600)
     against_stable: Slower | None = None
     promote_at: Slower | None = None
+
+    _unit = field_validator("at_most_s", mode="before")(with_unit)
 
     @model_validator(mode="after")
     def _whole(self) -> QuantileRule:
@@ -87,6 +108,7 @@ class LatencyRules(Section):
     """How slow requests may be. After each shift nobody is called slow for `warm_up`: new instances have cold caches."""
 
     one_of: ClassVar[tuple[str, ...]] = tuple(QUANTILES)
+    specimen: ClassVar[str] = "{p99: {at_most: 500ms, against_stable: 1.1x}}"
 
     p50: QuantileRule | None = None
     p75: QuantileRule | None = None

@@ -85,7 +85,8 @@ class Manual:
         """The words that were probably meant, the nearest first."""
         words = {word.rpartition(".")[2] for word in self.topics()} | set(self.topics())
         found: list[str] = []
-        while len(found) < 3 and (word := nearest(topic.lower(), words)):
+        topic = re.sub(r"^environments\.[^.]+\.", "", topic.lower())
+        while len(found) < 3 and (word := nearest(topic, words)):
             found.append(word)
             words.discard(word)
         return found

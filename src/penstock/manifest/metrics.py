@@ -54,6 +54,11 @@ class MetricsSource(Section):
     and `latency` select counters; the label `arm` says whose they are, and `instance` which process counted them.
     """
 
+    specimen: ClassVar[str] = (
+        "{is: prometheus, url: http://prometheus:9090, requests: http_requests_total,"
+        " errors: 'http_requests_total{code=~\"5..\"}'}"
+    )
+
     kind: Literal["prometheus", "json", "file"] = Field(alias="is")
     url: Annotated[str, AfterValidator(whole_url)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
@@ -77,6 +82,11 @@ class MetricsSource(Section):
         "json": {"url": "https://shop/readings"},
         "file": {"path": "/srv/shop/readings"},
     }
+
+    @property
+    def tells_by_name(self) -> bool:
+        """Whether it may tell any count and gauge by its name; else only what is queried."""
+        return self.kind != "prometheus"
 
     def names(self) -> frozenset[str]:
         """Every `$NAME` that a release must know to ask this source."""

@@ -19,13 +19,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Scalar:
-    """Text as written. `plain`: without quotes. `comment_gap`: the spaces between it and a `#` after it."""
+    """Text as written. `plain`: without quotes. `comment_gap`: the spaces between it and a `#` after it.
+
+    `inset`: how far behind its place the text begins, where it stands in one line letter by letter; else None.
+    """
 
     text: str
     place: Place
     plain: bool = True
     comment_gap: int | None = None
-    one_line: bool = True
+    inset: int | None = None
+
+    def place_of(self, offset: int) -> Place:
+        """Where a letter of the text stands; the place of the whole, where that cannot be known."""
+        return self.place if self.inset is None else replace(self.place, column=self.place.column + self.inset + offset)
 
 
 @dataclass(frozen=True)

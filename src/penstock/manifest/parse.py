@@ -306,11 +306,10 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Scalar:
         plain = getattr(event, "style", None) is None
-        one_line = event.start_mark.line == event.end_mark.line
         text = getattr(event, "value", None)
         if text is None:  # an alias, refused already
             text = self._word(_place(event))
-        return Scalar(text, _place(event), plain, self._comment_gap(event) if plain else None, one_line)
+        return Scalar(text, _place(event), plain, self._comment_gap(event) if plain else None, _inset(event, text))
 
     def _comment_gap(self, event: Any) -> int | None:
         mark = event.end_mark
@@ -328,3 +327,11 @@ def _nothing(node: Node) -> bool:
 
 def _place(event: Any) -> Place:
     return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _inset(event: Any, text: str) -> int | None:
+    """How far behind its start a scalar's text begins; None where it is folded, escaped or a block."""
+    quote = 1 if getattr(event, "style", None) in ("'", '"') else 0
+    start, end = event.start_mark, event.end_mark
+    is_verbatim = start.line == end.line and end.column - start.column == len(text) + 2 * quote
+    return quote if is_verbatim and getattr(event, "style", None) in (None, "'", '"') else None

@@ -22,8 +22,8 @@ class Section(BaseModel):
 
     `not_yet` names keys that the language has and this version does not act on. `written` names the keys that
     a person may write; None means all of them. (A margin is written as one scalar, never by its fields.) Of the keys
-    in `one_of`, one at least must be there. A map with `is` under a name of the user's own belongs to the key `named`, if
-    there is one.
+    in `one_of`, one at least must be there. `specimen` is one, as people write it in a line. A map with `is` under a
+    name of the user's own belongs to the key `named`, if there is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -32,12 +32,16 @@ class Section(BaseModel):
     written: ClassVar[frozenset[str] | None] = None
     one_of: ClassVar[tuple[str, ...]] = ()
     named: ClassVar[str] = ""
+    specimen: ClassVar[str] = ""
 
     @classmethod
     def short_for(cls, text: str) -> str:
         """The key that one bare word stands for, where one may stand for the whole section; else empty."""
         del text
         return ""
+
+    tells: ClassVar[frozenset[str]] = frozenset()
+    """Of a target: the keys of `verdict`, beside errors and response times, that its own readings can be held against."""
 
     def misfits(self, units: Mapping[str, bool]) -> list[ValueError]:
         """What is wrong beside the environment's units (name -> takes traffic); each made by `wrong`."""
@@ -48,16 +52,22 @@ class Section(BaseModel):
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d|w))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _PERCENT = re.compile(r"[0-9]+(?:\.[0-9]+)?%")
 _MARGIN = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)pp)?")
 _LONGEST_S = 3660 * 86400.0
+_NEARLY = re.compile(r"([0-9]+(?:\.[0-9]+)?)x?(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)\s*(?:%|pp|points)?)?")
 _SHELL = frozenset(["&&", "||", "|", ";", ">", ">>", "<", "&", "2>&1"])
 _SHAPE = re.compile(r"[a-z][a-z0-9-]{0,38}")
 
 
-def wrong(what: str, why: str, instead: str, *, code: str = "value", at: str = "") -> ValueError:
-    """An error of a scalar, in three parts. `at` is the key inside the section that it belongs to."""
-    parts = {"what": what, "why": why, "instead": instead, "at": at}
+def wrong(what: str, why: str, instead: str, *, code: str = "value", at: str = "", offset: int = 0) -> ValueError:
+    """An error of a scalar, in three parts.
+
+    `at` is the key inside the section that it belongs to (dotted, where that lies deeper), `offset` how far into the text
+    what is wrong begins.
+    """
+    parts = {"what": what, "why": why, "instead": instead, "at": at, "offset": offset}
     return PydanticCustomError(code, "{what} :: {why} :: {instead}", parts)
 
 
@@ -79,12 +89,17 @@ def duration(text: Any) -> float:
         raise wrong(
             f"{_quoted(text)} is not a duration",
             "a duration is a number and a unit: ms, s, m, h, d, w",
-            "30s, 5m or 1h30m",
+            f"{text}s, {text}m or {text}h" if is_number(text) and float(text) else "30s, 5m or 1h30m",
         )
     seconds = sum(float(n) * _UNITS_S[unit] for n, unit in _PART.findall(text))
     if seconds > _LONGEST_S:
         raise wrong(f"`{text}` is too long", "nothing here takes longer than ten years", "3660d, or less")
     return seconds
+
+
+def is_number(text: Any) -> bool:
+    """Whether somebody wrote a number that lacks its unit."""
+    return isinstance(text, str) and bool(_NUMBER.fullmatch(text))
 
 
 def count(text: Any) -> int:
@@ -118,9 +133,15 @@ def fraction(text: Any) -> float:
         raise wrong(
             f"{_quoted(text)} is not a percentage",
             "a share is a number from 0 to 100 with a % sign",
-            "5% or 0.1%",
+            as_share(text) if is_number(text) else "5% or 0.1%",
         )
     return float(text[:-1]) / 100
+
+
+def as_share(text: str) -> str:
+    """What a number without its % was meant as: `0.2` as 20%, `5` as 5%."""
+    number = float(text)
+    return f"{number * 100 if number < 1 else min(100.0, number):g}%"
 
 
 def permille(text: Any) -> int:
@@ -154,7 +175,7 @@ class Margin(Section):
             raise wrong(
                 f"`{value}` is not a margin",
                 "a margin is a factor of stable's rate, and points added to it",
-                "1.5x + 0.05pp",
+                _nearest_margin(value),
             )
         ratio, points = float(found[1]), float(found[2] or 0) / 100
         if ratio > 1000 or points > 1:
@@ -164,6 +185,14 @@ class Margin(Section):
                 "1.5x + 0.05pp",
             )
         return {"ratio": ratio, "points": points}
+
+
+def _nearest_margin(text: str) -> str:
+    """The margin that was meant where only its letters are lacking: `1.5 + 0.05%` as 1.5x + 0.05pp."""
+    found = _NEARLY.fullmatch(text.strip())
+    if not found or float(found[1]) < 1:
+        return "1.5x + 0.05pp"
+    return f"{found[1]}x + {found[2]}pp" if found[2] else f"{found[1]}x"
 
 
 class Amount(Section):

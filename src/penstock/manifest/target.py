@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
-
 from penstock.manifest.environment import TargetEntry
 from penstock.manifest.node import Map, Node, Scalar
 from penstock.manifest.problems import Problems, choice, nearest
 from penstock.manifest.section import Section
-from penstock.manifest.typed import note, typed
+from penstock.manifest.typed import note_all, typed
 
 LATER_KINDS = frozenset(
     {
@@ -44,11 +41,7 @@ def target(node: Node, key: Scalar, kinds: Mapping[str, type[Section]], problems
 
 def fits(entry: TargetEntry, node: Node, key: Scalar, units: Mapping[str, bool], problems: Problems) -> None:
     """Note what is wrong with the section beside the environment's units (name -> takes traffic)."""
-    for wrong in entry.section.misfits(units):
-        assert isinstance(wrong, PydanticCustomError)
-        error = ValidationError.from_exception_data("target", [{"type": wrong, "loc": (), "input": None}])
-        for found in error.errors(include_url=False):
-            note(found, type(entry.section), node, key, problems)
+    note_all(entry.section.misfits(units), type(entry.section), node, key, problems)
 
 
 def _no_kind(said: Scalar, kinds: Mapping[str, type[Section]], problems: Problems) -> None:

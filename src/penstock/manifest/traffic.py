@@ -49,6 +49,7 @@ class Traffic(Section):
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"post", "put", "patch", "delete", "bearer", "json", "body", "sees"})
     one_of: ClassVar[tuple[str, ...]] = ("get", "head")
+    specimen: ClassVar[str] = "{get: [/], rps: 5}"
 
     get: Paths = ()
     head: Paths = ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from penstock.manifest.core_schema import NotJsonError, yaml_value
 from penstock.manifest.explain import explain, in_one_piece
@@ -21,12 +22,17 @@ _KEY_LIKE = re.compile(r"[a-z][a-z0-9_]*")
 _CANNOT_BE_IGNORED = "what is written must never be ignored"
 
 
-def typed(model: type[S], node: Node, key: Scalar, problems: Problems) -> S | None:
-    """The section in a node, or None with at least one problem noted. `key` is where the node was named."""
+def typed(model: type[S], node: Node, key: Scalar, problems: Problems, base: S | None = None) -> S | None:
+    """The section in a node, or None with at least one problem noted. `key` is where the node was named.
+
+    With a `base`, what the node does not say is as it was said there; `none` takes a key of it away.
+    """
     before = problems.noted
     node = written_out(node, model)
     data = _data(node, model, key.text, problems)
     refused = problems.noted > before
+    if base is not None and isinstance(data, Mapping):
+        data = _laid_over(base.model_dump(by_alias=True, exclude_unset=True), data)
     try:
         found = model.model_validate(data)
         return None if refused else found
@@ -38,14 +44,43 @@ def typed(model: type[S], node: Node, key: Scalar, problems: Problems) -> S | No
     return None
 
 
+def shaped(model: type[Section], node: Node, key: Scalar, problems: Problems) -> None:
+    """Note every key of a node that its section does not have, and what has another shape than its key asks for."""
+    _data(written_out(node, model), model, key.text, problems)
+
+
+def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data with what `over` says instead, key by key; a map with `is` is replaced whole."""
+    merged = {**base}
+    for key, said in over.items():
+        below = base.get(key)
+        if said == "none":
+            merged.pop(key, None)
+        elif isinstance(said, Mapping) and "is" not in said:
+            merged[key] = _laid_over(below if isinstance(below, Mapping) else {}, said)
+        else:
+            merged[key] = said
+    return merged
+
+
 def note(found: Mapping[str, Any], model: type[Section], node: Node, key: Scalar, problems: Problems) -> None:
     """One of pydantic's errors as a problem."""
-    path = tuple(found["loc"])
-    if at := found.get("ctx", {}).get("at"):
-        path += (at,)
-    place, said, kind = _locate(path, model, node, key)
+    context = found.get("ctx", {})
+    path = (*found["loc"], *(context["at"].split(".") if context.get("at") else ()))
+    place, said, kind, value = _locate(path, model, node, key)
+    if isinstance(value, Scalar) and context.get("offset"):
+        place = value.place_of(context["offset"])
     told = explain(found, said, kind)
     problems.add(told.code, place, told.what, told.why, told.instead)
+
+
+def note_all(found: Iterable[ValueError], model: type[Section], node: Node, key: Scalar, problems: Problems) -> None:
+    """Note what is wrong with a section beside others; each made by `wrong`."""
+    for one in found:
+        assert isinstance(one, PydanticCustomError)
+        error = ValidationError.from_exception_data(key.text, [{"type": one, "loc": (), "input": None}])
+        for mistake in error.errors(include_url=False):
+            note(mistake, model, node, key, problems)
 
 
 def refuse_key(key: Scalar, known: Iterable[str], later: Iterable[str], where: str, problems: Problems) -> None:
@@ -69,8 +104,8 @@ def refuse_key(key: Scalar, known: Iterable[str], later: Iterable[str], where: s
     )
 
 
-def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[Place, str, Any]:
-    """Follow an error's path as far as the file goes: the place, the last key on the way, the type."""
+def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[Place, str, Any, Node]:
+    """Follow an error's path as far as the file goes: the place, the last key on the way, the type, and what stands there."""
     said, place = key.text, key.place if isinstance(node, Map) else node.place
     for step in path:
         entry = node.entries.get(step) if isinstance(node, Map) and isinstance(step, str) else None
@@ -86,7 +121,7 @@ def _locate(path: tuple[Any, ...], kind: Any, node: Node, key: Scalar) -> tuple[
             kind = item
         else:
             break
-    return place, said, kind
+    return place, said, kind, node
 
 
 def _data(node: Node, kind: Any, name: str, problems: Problems) -> Any:
@@ -128,8 +163,30 @@ def _refuse(entry: Entry, before: Entry | None, section: type[Section], name: st
             f'{{{before.key.text}: "the whole command, in quotes"}}',
         )
         return
+    if example := _of_ones_own(entry, section):
+        problems.add(
+            "unknown-key",
+            key.place,
+            f"`{key.text}` is not a key of `{name}`",
+            "what has a name of yours says with `is` what it is",
+            example,
+        )
+        return
     measured = isinstance(entry.value, Map) and "is" in entry.value.entries and not nearest(key.text, known)
     refuse_key(key, known, {*section.not_yet, *([key.text] if measured else [])}, name, problems)
+
+
+def _of_ones_own(entry: Entry, section: type[Section]) -> str:
+    """The line to write, where an entry seems to be one under a name of the user's own; empty where it does not."""
+    below = section_of(inner(keys(section).get(section.named, Any), "NAME"))
+    if below is None or nearest(entry.key.text, keys(section)):
+        return ""
+    if entry.key.text == "is":
+        return f"a-name: {below.specimen}"
+    value, kinds = entry.value, get_args(keys(below).get("is"))
+    is_one = isinstance(value, Map) and not value.entries.keys().isdisjoint(keys(below))
+    is_one = is_one or (isinstance(value, Scalar) and value.text in kinds)
+    return f"{entry.key.text}: {below.specimen}" if is_one else ""
 
 
 def _ended_command(entry: Entry) -> str:
@@ -186,11 +243,9 @@ def refuse_braces(node: Node, problems: Problems) -> None:
         for item in node.items:
             refuse_braces(item, problems)
     elif found := _BRACES.search(node.text):
-        plain = node.plain and node.one_line
-        place = Place(node.place.line, node.place.column + (found.start() if plain else 0))
         problems.add(
             "braces",
-            place,
+            node.place_of(found.start()),
             "`${...}` is not filled in here",
             "names are filled in as $NAME, without a shell's defaults and substitutions",
             f"${found[1] or 'NAME'}, or `sh:` where a shell is meant",

@@ -6,10 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from penstock.manifest.bound import Bound
 from penstock.manifest.latency import LatencyRules
-from penstock.manifest.measures import Bound, CountLimit, Measures
+from penstock.manifest.measures import CountLimit, Measures
 from penstock.manifest.metrics import MetricsSource
-from penstock.manifest.section import Count, Duration, Fraction, Margin, Section, wrong
+from penstock.manifest.section import Count, Duration, Fraction, Margin, Section, as_share, wrong
 from penstock.manifest.traffic import Traffic
 
 
@@ -22,12 +23,13 @@ class ErrorRules(Section):
     """
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"per", "for", "against_last", "codes"})
+    specimen: ClassVar[str] = "{at_most: 5%, against_stable: 1.75x + 0.05pp}"
 
     at_most: Bound = Bound(number=0.05, unit="%")
     periods: Count = Field(default=1, ge=1, le=100)
     against_stable: Margin = Margin(ratio=1.75, points=0.0005)
     promote_at: Margin = Margin(ratio=2.0, points=0.005)
-    hung_after_s: Duration = Field(default=5.0, alias="hung_after", gt=0)
+    hung_after_s: Duration = Field(default=1.0, alias="hung_after", gt=0)
     once_per: Literal["request", "client"] = "request"
 
     @property
@@ -46,6 +48,10 @@ class ErrorRules(Section):
             raise wrong("this share is not from 0% to 100%", "it is of requests", "at_most: 5%", at="at_most")
         if self.share is not None and self.periods != 1:
             raise wrong("a share has no periods", "it is judged all the time", "at_most: 9 per 5m", at="periods")
+        if not (self.at_most.unit or self.at_most.per_s) and self.at_most.number:
+            what, why = f"`{self.at_most}` of what?", "so many in the hundred may fail, or so many in a time"
+            counted = f", or {self.at_most} per 5m" if self.at_most.counts() else ""
+            raise wrong(what, why, f"at_most: {as_share(str(self.at_most))}{counted}", at="at_most")
         _ = self.counted
         return self
 
@@ -76,6 +82,7 @@ class Undecided(Section):
     """When the evidence does not say at the last increment: hold for `hold_s`, then do `then`."""
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"ask", "tell"})
+    specimen: ClassVar[str] = "{hold: 2h, then: roll_back}"
 
     hold_s: Duration = Field(default=7200.0, alias="hold")
     then: Literal["roll_back", "promote"] = "roll_back"

@@ -42,6 +42,7 @@ class LocalSection(Leased):
 
     not_yet: ClassVar[frozenset[str]] = frozenset({"tls", "user", "memory", "cpu", "hosts", "domain"})
     one_of: ClassVar[tuple[str, ...]] = ("port", "expires")
+    tells: ClassVar[frozenset[str]] = frozenset({"duration", "memory", "cpu"})
 
     port: _Port | None = None
     ports: Ports | None = None
