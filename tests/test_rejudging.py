@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,19 @@ def released(folder: Path, errors: float, *, bake_s: float = 0.0) -> Simulation:
     sim.metrics.fail(sim.candidate.id, errors)
     sim.release()
     return sim
+
+
+def kept(state: State, sim: Simulation, verdict: str) -> None:
+    """A commit whose manifest says so, as what the release was made of."""
+    repository = state.repository("shop")
+    repository.mkdir(parents=True)
+    manifest = f"penstock: 1\nservice: shop\nrun: x\nenvironments: {{production: {{target: {{is: local, port: 8080}}, verdict: {{{verdict}}}}}}}\n"  # noqa: E501
+    (repository / "penstock.yaml").write_text(manifest)
+    git = ["git", "-c", "user.name=ana", "-c", "user.email=ana@example.com"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *words], cwd=repository, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, check=True, text=True, capture_output=True)
+    releases.update(sim.store, 1, commit_id=head.stdout.strip())
 
 
 def row_of(sim: Simulation, number: int = 1) -> Row:
@@ -169,7 +183,7 @@ def test_what_readings_do_not_tell_is_named(folder: Path) -> None:
     asked = read_policy(
         "fail_if: errors > 5\nmemory: {at_most: 1GB}\nerrors: {hung_after: 2s}\nlatency: {p99: {against_stable: 1.2x}}\n",
         "p",
-    )
+    ).over(Verdict())
     found = tried(released(folder, 0.001), asked)
     assert ("memory", "fail_if", "errors.hung_after") == found.unjudged
     assert ("no response times were recorded: `latency` accepts nothing",) == found.notes
@@ -179,7 +193,7 @@ def test_what_readings_do_not_tell_is_named(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["false_rollbacks: 2%\n", "verdict:\n  false_rollbacks: 2%\n"])
 def test_a_policy_is_the_keys_of_verdict(text: str) -> None:
     """With the word `verdict` above them, or without it."""
-    assert Verdict(false_rollbacks=0.02) == read_policy(text, "policy.yaml")
+    assert Verdict(false_rollbacks=0.02) == read_policy(text, "policy.yaml").over(Verdict())
 
 
 @pytest.mark.parametrize(
@@ -196,12 +210,65 @@ def test_a_policy_is_the_keys_of_verdict(text: str) -> None:
 def test_mistakes_have_their_place(text: str, code: str, line: int, column: int) -> None:
     """A file that is wrong is refused as a manifest is: with the line and the column, and what to write instead."""
     with pytest.raises(ManifestError) as caught:
-        read_policy(text, "policy.yaml")
+        read_policy(text, "policy.yaml").over(Verdict())
     (problem, *_) = [one for one in caught.value.problems if one.code == code] or [None]
     assert problem, caught.value.problems
     assert (line, column) == (problem.line, problem.column)
     assert problem.instead
     assert "penstock: 1" != problem.instead
+
+
+ASKED = {
+    "false_rollbacks": "2%",
+    "errors": {"at_most": "1%", "against_stable": "4x", "promote_at": "5x + 1pp", "hung_after": "2s"},
+    "latency": {"p99": {"at_most": "500ms", "against_stable": "1.2x"}},
+    "fail_if": {"if": "orders < 1", "over": "5m"},
+    "measures": {"orders": {"is": "rate", "at_least_of_stable": "0.8x", "promote_at": "0.5x"}},
+}
+OWN = Verdict.model_validate(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("errors: {against_stable: 3x}", "errors", {**ASKED["errors"], "against_stable": "3x"}),  # type: ignore[dict-item]
+        ("latency: none", "latency", None),
+        ("latency: {p99: {at_most: none}}", "latency", {"p99": {"against_stable": "1.2x"}}),
+        ("latency: {p50: {at_most: 1s}}", "latency", {**ASKED["latency"], "p50": {"at_most": "1s"}}),  # type: ignore[dict-item]
+        ("fail_if: errors > 5", "fail_if", {"if": "errors > 5"}),
+        ("fail_if: {over: 2m}", "fail_if", {"if": "orders < 1", "over": "2m"}),
+        ("orders: {is: count, at_most: 9}", "measures", {"orders": {"is": "count", "at_most": "9"}}),
+        ("throttles: none", "throttles", None),
+    ],
+)  # fmt: skip
+def test_a_file_is_laid_over_the_releases_own(text: str, key: str, value: object) -> None:
+    """What the file does not say stays as the release was judged; what it says replaces that key alone; `none` takes one away."""
+    assert Verdict.model_validate({**ASKED, key: value}) == read_policy(text, "policy.yaml").over(OWN)
+
+
+def test_what_fits_beside_the_releases_own_is_no_mistake() -> None:
+    """A margin that is wider than the default's acceptance fits where the release's own is wider still, and only there."""
+    found = read_policy("errors: {against_stable: 4.5x}", "policy.yaml")
+    assert 5.0 == found.over(OWN).errors.promote_at.ratio
+    with pytest.raises(ManifestError) as caught:
+        found.over(Verdict())
+    assert (1, 1) == (caught.value.problems[0].line, caught.value.problems[0].column)
+
+
+def test_what_a_file_says_is_told_key_by_key() -> None:
+    """As it was written, with the way to it."""
+    found = read_policy("errors:\n  against_stable: 1.2x + 0.02pp\nlatency: none\n", "policy.yaml")
+    assert ("errors.against_stable: 1.2x + 0.02pp", "latency: none") == found.said()
+
+
+def test_a_file_that_fits_none_of_many_is_a_mistake(folder: Path) -> None:
+    """Where no release can be judged because of the file, its mistake is shown, and not once for each."""
+    sim = released(folder, 0.001)
+    found = read_policy("false_rollbacks: 200%\n", "policy.yaml")
+    rows = past(sim.store, "shop", None, 20)
+    with pytest.raises(ManifestError):
+        try_many(sim.store, audit.read(sim.folder / "audit.log"), sim.folder / "evidence", rows,
+                 lambda _: found.over(Verdict()))  # fmt: skip
 
 
 def test_the_page_draws_both(folder: Path) -> None:
@@ -220,7 +287,8 @@ def test_the_page_draws_both(folder: Path) -> None:
 def test_the_command_says_it_as_text_and_as_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`penstock replay`: one release and many, for people and for programs; mistakes end with 2, not with a traceback."""
     state = State(folder / "state").make().root
-    released(state, 0.01)
+    sim = released(state, 0.01)
+    kept(State(state), sim, "false_rollbacks: 1%, errors: {at_most: 3%}")
     monkeypatch.setenv("PENSTOCK_STATE", str(state))
     policy = folder / "policy.yaml"
     policy.write_text("false_rollbacks: 40%\n")
@@ -229,6 +297,7 @@ def test_the_command_says_it_as_text_and_as_data(folder: Path, monkeypatch: pyte
     assert 0 == one.exit_code, one.output
     assert "policy.yaml would have sent it back" in one.output
     assert "earlier" in one.output
+    assert "policy.yaml is its own `verdict`, with\n  false_rollbacks: 40%\n" in one.output
     assert (folder / "page.html").read_text().startswith("<!doctype html>")
     many = run.invoke(root, ["replay", "--service", "shop", "--with", str(policy)])
     assert "policy.yaml would have cost 0 of 0 good releases" in many.output
@@ -236,6 +305,7 @@ def test_the_command_says_it_as_text_and_as_data(folder: Path, monkeypatch: pyte
     plain = run.invoke(root, ["replay", "--service", "shop", "--with", str(policy), "--json"])
     told = json.loads(plain.output)
     jsonschema.validate(told, SCHEMA)
+    assert ["false_rollbacks: 40%"] == told["over"]
     assert told["releases"][0]["sooner_s"] == told["summary"]["median_sooner_s"]
     wrong = run.invoke(root, ["replay", "1", "--last", "3"])
     assert 2 == wrong.exit_code

@@ -187,6 +187,8 @@ def order(
     me = who()
     if environment is not None:
         _environment(desk.store, service, environment)
+    if release is not None:
+        get(desk, release)
     running = [
         row
         for row in releases.unended(desk.store)

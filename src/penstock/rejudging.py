@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from penstock.core import data
 from penstock.core.known import NOTHING_KNOWN, Known
 from penstock.core.rejudging import Case, Course, Rejudged, Summary, Was, rejudge, summary
 from penstock.errors import ManifestError, Problem, UserError
-from penstock.manifest.node import Map, Place, Scalar
+from penstock.manifest.node import Map, Node, Place, Scalar, Seq
 from penstock.manifest.parse import BYTES_MAX, parse
 from penstock.manifest.problems import Problems
-from penstock.manifest.typed import refuse_braces, typed
+from penstock.manifest.typed import refuse_braces, shaped, typed
 from penstock.manifest.verdict import Verdict
 from penstock.records import releases
 from penstock.records.store import Row, Store
@@ -24,6 +24,28 @@ Asked = Callable[[Row], Verdict]
 """What is to judge a release, by its record. Raises UserError where there is nothing that could."""
 
 _MOVED = frozenset({"rollout", "increments"})
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What a file says of a policy: its keys are laid over the `verdict` of each release, key by key."""
+
+    path: str
+    text: str
+    tree: Map
+    key: Scalar
+
+    def over(self, base: Verdict) -> Verdict:
+        """The policy that comes of it. ManifestError: everything that is wrong with the file, over this base."""
+        path, problems = self.path, Problems()
+        found = typed(Verdict, self.tree, self.key, problems, base)
+        if found is None:
+            raise ManifestError(path, problems.all(), self.text)
+        return found
+
+    def said(self) -> tuple[str, ...]:
+        """Each key that it says, with what stands there: `errors.against_stable: 1.2x`."""
+        return tuple(_said("", self.tree))
 
 
 @dataclass(frozen=True)
@@ -44,14 +66,17 @@ class Tried:
     summary: Summary
 
 
-def read_policy(text: str, path: str) -> Verdict:
-    """The keys of `verdict:` in a file of their own, below that word or without it. ManifestError: everything wrong with it."""
+def read_policy(text: str, path: str) -> Overlay:
+    """The keys of `verdict:` in a file of their own, below that word or without it.
+
+    ManifestError: what is wrong with it as a text and by its keys; whether its values fit is seen over a release's own.
+    """
     problems = Problems()
     tree = parse(text, problems)
-    found = _verdict(tree, problems) if tree else None
+    found = _keys(tree, problems) if tree else None
     if found is None or problems:
         raise ManifestError(path, [_about(problem) for problem in problems.all()], text)
-    return found
+    return Overlay(path, text, *found)
 
 
 def read_text(path: Path, code: str) -> str:
@@ -76,17 +101,23 @@ def past(store: Store, service: str, environment: str | None, last: int) -> list
 
 
 def try_many(store: Store, lines: Iterable[dict[str, Any]], evidence: Path, rows: Sequence[Row], asked: Asked) -> Tried:
-    """Each release by another policy. One whose record is missing or was changed is said, and stops nobody."""
+    """Each release by another policy. One whose record is missing or was changed is said, and stops nobody.
+
+    ManifestError: the other policy fits none of them.
+    """
     of_each: dict[str, list[dict[str, Any]]] = {str(row["number"]): [] for row in rows}
     for line in lines:
         of_each.get(str(line.get("release", "")).rpartition("/")[2], []).append(line)
-    found, unread = [], []
+    found, unread, unfit = list[Rejudged](), list[Unread](), list[ManifestError]()
     for row in rows:
         try:
             verdict = asked(row)
             found.append(rejudge(case_of(store, of_each[str(row["number"])], evidence, row), verdict))
         except UserError as error:
             unread.append(Unread(_name(row), error.code, error.what))
+            unfit += [error] if isinstance(error, ManifestError) else []
+    if unfit and len(unfit) == len(rows):
+        raise unfit[0]
     return Tried(tuple(found), tuple(unread), summary(found))
 
 
@@ -119,7 +150,8 @@ def _was(store: Store, row: Row) -> Was:
     return "neither" if after and after["kind"] == "rollback" else "good"
 
 
-def _verdict(tree: Map, problems: Problems) -> Verdict | None:
+def _keys(tree: Map, problems: Problems) -> tuple[Map, Scalar] | None:
+    """The keys of `verdict`, and where they were named; None where it has no keys. What cannot be tried is noted."""
     refuse_braces(tree, problems)
     for entry in tree.entries.values():
         if entry.key.text in _MOVED:
@@ -132,9 +164,25 @@ def _verdict(tree: Map, problems: Problems) -> Verdict | None:
             )
     own = tree.without(*_MOVED)
     below = own.entries.get("verdict")
+    key, found = Scalar("verdict", Place(1, 1)), own
     if below and len(own.entries) == 1:
-        return typed(Verdict, below.value, below.key, problems)
-    return typed(Verdict, own, Scalar("verdict", Place(1, 1)), problems)
+        key = below.key
+        if not isinstance(below.value, Map):
+            typed(Verdict, below.value, key, problems)
+            return None
+        found = below.value
+    shaped(Verdict, found, key, problems)
+    return found, key
+
+
+def _said(name: str, node: Node) -> Iterator[str]:
+    if isinstance(node, Map):
+        for key, entry in node.entries.items():
+            yield from _said(f"{name}.{key}" if name else key, entry.value)
+    elif isinstance(node, Seq):
+        yield f"{name}: [{', '.join(one.text for one in node.items if isinstance(one, Scalar))}]"
+    else:
+        yield f"{name}: {node.text}"
 
 
 def _about(problem: Problem) -> Problem:

@@ -13,6 +13,7 @@ from penstock.core.report import Known, tell
 from penstock.render.page import page
 from tests.render.careful import careful
 from tests.render.test_report import rolled_back
+from tests.render.timed import timed
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
@@ -47,6 +48,13 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> str:
     return at(folder, careful(folder))
 
 
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Six channels of the verdict."""
+    folder = tmp_path_factory.mktemp("page")
+    return at(folder, timed(folder))
+
+
 def opened(browser: Any, uri: str, width: int, scheme: str = "light", **options: Any) -> Any:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
     found = context.new_page()
@@ -56,19 +64,19 @@ def opened(browser: Any, uri: str, width: int, scheme: str = "light", **options:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 820, 1400])
-def test_nobody_is_left_out(browser: Any, written: str, full: str, width: int, scheme: str) -> None:
+def test_nobody_is_left_out(browser: Any, written: str, full: str, slow: str, width: int, scheme: str) -> None:
     """No finding of axe-core, at three widths, in light and dark."""
     from axe_playwright_python.sync_playwright import Axe
 
-    for uri in (written, full):
+    for uri in (written, full, slow):
         found = Axe().run(opened(browser, uri, width, scheme, bypass_csp=True))
         assert [] == [(v["impact"], v["id"]) for v in found.response["violations"]]
 
 
 @pytest.mark.parametrize("width", [390, 820, 1400])
-def test_nothing_sticks_out(browser: Any, written: str, full: str, width: int) -> None:
+def test_nothing_sticks_out(browser: Any, written: str, full: str, slow: str, width: int) -> None:
     """The page itself never scrolls sideways."""
-    for uri in (written, full):
+    for uri in (written, full, slow):
         assert width >= opened(browser, uri, width).evaluate("document.documentElement.scrollWidth")
 
 

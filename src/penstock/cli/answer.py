@@ -15,7 +15,7 @@ from penstock.cli.words import seconds
 from penstock.errors import UsageError
 
 _OPTIONS = [
-    click.argument("release", type=click.IntRange(1, 1 << 53), required=False, shell_complete=releases),
+    click.argument("release", type=int, required=False, shell_complete=releases),
     click.option("--line", help="The question that is answered; else every one that asks you."),
     click.option("--reason", default="", help="Why; it is recorded."),
     click.option(
@@ -61,7 +61,7 @@ def _run(
     if file:
         click.echo(f"release {answering.bring(desk, verb, answering.read(file))}: taken in; its signature holds")
         return
-    number = release or api.latest(desk, service_here(desk, service), running=True)
+    number = release if release is not None else api.latest(desk, service_here(desk, service), running=True)
     if request or key:
         asked = answering.to_sign(desk, number, verb, line, person, reason, until)
         if request:

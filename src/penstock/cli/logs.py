@@ -31,7 +31,7 @@ def command(
 ) -> None:  # fmt: skip
     """The last lines that the instances of a local environment wrote."""
     desk = api.open_desk()
-    row = api.get(desk, number) if number else None
+    row = api.get(desk, number) if number is not None else None
     service = row["service"] if row else service_here(desk, service)
     environment = row["environment"] if row else environment_here(desk, service, environment)
     place = desk.state.environment(service, environment)

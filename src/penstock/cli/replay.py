@@ -25,7 +25,7 @@ LAST = 20
 @click.command("replay")
 @click.argument("number", type=int, required=False, metavar="[RELEASE]")
 @click.option("--with", "policy", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-              help="The keys of `verdict`, in a file; else those of the manifest here.")  # fmt: skip
+              help="Keys of `verdict`, in a file, over each release's own; else the manifest here.")  # fmt: skip
 @click.option("--to", "environment", shell_complete=environments, help="Many releases: only those to this environment.")
 @click.option(
     "--last", type=click.IntRange(1, 10000), help=f"Many releases: so many of the newest; {LAST} if left out."
@@ -47,24 +47,36 @@ def command(
     if number is None and html:
         raise click.UsageError("--html draws one release: name it")
     desk = api.open_desk()
-    asked = _asked(desk, policy)
+    row = api.get(desk, number) if number is not None else None
+    asked, over = _over(desk, policy) if policy else (_here(desk), ())
     name = policy.name if policy else "the manifest here"
-    if number is None:
+    if row is None:
         tried = _many(desk, service_here(desk, service), environment, last or LAST, asked)
     else:
-        tried = _one(desk, api.get(desk, number), asked, name, html)
-    _say(tried, name, html, one=number is not None, as_json=as_json)
+        tried = _one(desk, row, asked, (name, over), html)
+    _say(tried, (name, over), html, one=row is not None, as_json=as_json)
 
 
-def _asked(desk: api.Desk, policy: Path | None) -> Asked:
-    """What is to judge a release; a file that is wrong is said at once."""
+def _over(desk: api.Desk, policy: Path) -> tuple[Asked, tuple[str, ...]]:
+    """A file's keys over what each release was judged by; a file that cannot be read is said at once."""
+    from penstock.providers.git import GitForge
     from penstock.rejudging import read_policy, read_text
+    from penstock.worlds import environment_named, manifest_at
 
-    if policy:
-        found = read_policy(read_text(policy, "cannot-read"), str(policy))
-        return lambda _: found
+    found = read_policy(read_text(policy, "cannot-read"), str(policy))
+
+    def over(row: Row) -> Verdict:
+        manifest = manifest_at(GitForge(desk.state.repository(row["service"])), row["commit_id"])
+        return found.over(environment_named(manifest, row["environment"], desk.store).verdict)
+
+    return over, found.said()
+
+
+def _here(desk: api.Desk) -> Asked:
+    """The manifest as it lies here."""
     from penstock import registry
     from penstock.manifest import read
+    from penstock.rejudging import read_text
     from penstock.worlds import MANIFEST, environment_named
 
     path = repository() / MANIFEST
@@ -79,7 +91,7 @@ def _asked(desk: api.Desk, policy: Path | None) -> Asked:
     return here
 
 
-def _one(desk: api.Desk, row: Row, asked: Asked, name: str, html: Path | None) -> Tried:
+def _one(desk: api.Desk, row: Row, asked: Asked, policy: tuple[str, tuple[str, ...]], html: Path | None) -> Tried:
     from penstock.core.rejudging import drawn, rejudge, summary
     from penstock.records import audit
     from penstock.rejudging import Tried, case_of
@@ -90,7 +102,7 @@ def _one(desk: api.Desk, row: Row, asked: Asked, name: str, html: Path | None) -
     found = rejudge(case, verdict)
     if html:
         try:
-            html.write_text(page(found, name, *drawn(case, verdict)))
+            html.write_text(page(found, policy[0], *drawn(case, verdict), policy[1]))
         except OSError as error:
             raise UsageError("cannot-write", f"{html} cannot be written: {error.strerror}", str(html)) from error
     return Tried((found,), (), summary([found]))
@@ -107,19 +119,26 @@ def _many(desk: api.Desk, service: str, environment: str | None, last: int, aske
     return try_many(desk.store, audit.read(desk.state.audit_log), desk.state.evidence, rows, asked)
 
 
-def _say(tried: Tried, name: str, html: Path | None, *, one: bool, as_json: bool) -> None:
+def _say(
+    tried: Tried, policy: tuple[str, tuple[str, ...]], html: Path | None, *, one: bool, as_json: bool
+) -> None:  # fmt: skip
     from penstock.render.columns import columns
-    from penstock.render.rejudged import HEADER, as_data, left_out, rows, text, told
+    from penstock.render.rejudged import HEADER, as_data, left_out, of_what, rows, text, told
 
+    name, over = policy
     if as_json:
-        plain = as_data(name, tried.releases, tried.unread, tried.summary)
+        plain = as_data(name, tried.releases, tried.unread, tried.summary, over)
         click.echo(json.dumps(plain, ensure_ascii=False))
         return
     if one:
-        echo(text(tried.releases[0], name) + (f"\n{html}" if html else ""))
+        echo(text(tried.releases[0], name, over) + (f"\n{html}" if html else ""))
         return
     if tried.releases:
         say(columns(HEADER, rows(tried.releases), terminal_width()))
-        echo("\n".join(["", *told(tried.summary, name), *left_out(tried.releases)]))
+        echo(
+            "\n".join(
+                ["", *of_what(name, over, "each release's"), *told(tried.summary, name), *left_out(tried.releases)]
+            )
+        )
     for release in tried.unread:
         echo(f"{release.release} was not judged: {release.code}: {release.why}")

@@ -27,7 +27,7 @@ def command(
     The page goes to a file, whose name is printed; Markdown and JSON go to the screen unless --output names a file.
     """
     desk = api.open_desk()
-    number = number or api.latest(desk, service_here(desk, service))
+    number = number if number is not None else api.latest(desk, service_here(desk, service))
     form = form or "html"
     text = _text(desk, number, "template" if template else form, template)
     if output is None and form == "html" and not template:

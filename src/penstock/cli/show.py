@@ -21,7 +21,7 @@ def command(number: int | None, service: str | None, as_json: bool) -> None:
     from penstock.render.report import markdown
 
     desk = api.open_desk()
-    number = number or api.latest(desk, service_here(desk, service))
+    number = number if number is not None else api.latest(desk, service_here(desk, service))
     if as_json:
         whole = {**api.show(desk, number), "answers": answers.of(desk.store, number)}
         click.echo(json.dumps(whole, ensure_ascii=False))

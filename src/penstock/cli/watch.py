@@ -20,5 +20,5 @@ def command(
 ) -> None:
     """Follow a release (the one under way if none is named, else the newest) to its end. Closing the view changes nothing."""
     desk = api.open_desk()
-    number = number or api.latest(desk, service_here(desk, service), environment, running=True)
+    number = number if number is not None else api.latest(desk, service_here(desk, service), environment, running=True)
     raise click.exceptions.Exit(follow(desk, number, plain=plain, as_json=as_json, on_interrupt=on_interrupt))

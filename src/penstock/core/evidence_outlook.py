@@ -75,7 +75,7 @@ def _mean_log(margin: Margin, candidate: float, stable: float, a: float, rate: f
 def _sentence(traffic: float, weight: int, now: float | None, at: dict[int, float | None]) -> str:
     if traffic <= 0:
         return "there is no traffic, and without any nothing is decided"
-    here = f"at {traffic:.3g} requests/s a candidate as good as stable is accepted"
+    here = f"at {float(f'{traffic:.3g}'):,g} requests/s a candidate as good as stable is accepted"
     here += f" {_when(now)} at {weight / 10:g} %"
     more = [f"{_when(time)} at {other / 10:g} %" for other, time in at.items() if other > weight and time]
     return "; ".join([here, *more])

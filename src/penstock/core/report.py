@@ -13,6 +13,7 @@ from penstock.core import data
 from penstock.core.calibration import Calibration
 from penstock.core.reading import Reading
 from penstock.core.report_checks import CheckLine, LeftOut, Took, check_lines, left_out, took
+from penstock.core.report_evidence import Channel
 from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
 from penstock.core.report_series import Mark, Series, series_of
 from penstock.core.report_times import Wait, Waited, deployment_s, waited, waits
@@ -139,6 +140,8 @@ class Report:
     hotfix: Hotfix | None = None
     calibration: Calibration | None = None
     own_requests: str = ""
+    judged: tuple[Channel, ...] = ()
+    judged_baking: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,12 @@ def tell(known: Known) -> Report:
         follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
         own_requests=_own(row), checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
         waits=waits(known.events, until), waited=idle, hotfix=people.hotfix,
-        calibration=_calibration(facts),
+        calibration=_calibration(facts), judged=_judged(facts, "watch"), judged_baking=_judged(facts, "bake"),
     )  # fmt: skip
+
+
+def _judged(facts: Row, phase: str) -> tuple[Channel, ...]:
+    return tuple(data.load(Channel, one) for one in facts.get("judged", {}).get(phase, ()))
 
 
 def _calibration(facts: Row) -> Calibration | None:

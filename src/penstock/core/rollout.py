@@ -47,7 +47,7 @@ class Standing:
 
     `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence
     against the candidate, `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics.
-    `source` says why the readings cannot be had, `held` who asked to hold, `hurried` who asked to promote, `order` is
+    `source` says what of the readings cannot be had, and why, `held` who asked to hold, `hurried` who asked to promote, `order` is
     (cause, sentence) of an order that ends the release. `unmet` says what the manifest still wants before promotion.
     """
 
@@ -169,9 +169,7 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     waited = max(over, standing.waited_s - rung.duration_s)
     if over < 0 and not (rung.may_leave_early and healthy) and waited < hold_s:
         if standing.source:
-            return Move(
-                "hold", f"{rung.name}: waits for the readings, which cannot be had: {standing.source}", standing.rung
-            )
+            return Move("hold", f"{rung.name}: waits for what cannot be had: {standing.source}", standing.rung)
         return Move("hold", f"{rung.name}: {-over:.0f} s of this increment left", standing.rung)
     last = standing.rung == len(rungs) - 2  # the rung after this one is 100 %
     waits = _waits(standing, last=last, healthy=healthy)
@@ -187,7 +185,7 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
 def _waits(standing: Standing, *, last: bool, healthy: bool) -> str:
     """Why a rung whose time is over is not left yet; empty when it is."""
     if standing.source:
-        return f"the readings cannot be had: {standing.source}"
+        return f"what judges cannot be had: {standing.source}"
     if standing.odds >= GATE:
         return f"the odds against the candidate are {standing.odds:.1f} to 1, and it goes on only below {GATE:g}"
     if last and not healthy:

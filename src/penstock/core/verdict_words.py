@@ -26,6 +26,7 @@ def sentence(policy: Policy, state: State, verdict: Verdict) -> str:
     if state.unjudged:
         limits = " and ".join(_limit(policy, name) for name in state.unjudged)
         said.append(f"stable itself breaks the limit of {limits}, which therefore does not judge")
+    said += [f"{name} does not judge: {why}" for name, why in _boundless(policy, state).items()]
     return "; ".join(said)
 
 
@@ -57,6 +58,17 @@ def _edges(policy: Policy, state: State, name: str) -> tuple[str, str]:
     return "", ""
 
 
+def _boundless(policy: Policy, state: State) -> dict[str, str]:
+    """The quantiles that nothing can be too slow for, as stable's with the margin is beyond every bucket; and why."""
+    found = {}
+    for rule in policy.latency:
+        edge, share = state.slow.quantiles.get(rule.name, (0.0, 0.0))
+        if rule.ratio is not None and share and policy.edge(rule.ratio * edge + rule.plus_us) == inf:
+            most = f"took longer than {milliseconds(edge)}" if policy.edges else "were never answered in time"
+            found[rule.name] = f"{100 * share:.2g} % of stable's requests {most}"
+    return found
+
+
 def _counts(policy: Policy, state: State) -> str:
     alone = state.candidate_alone
     if not policy.compared:
@@ -85,7 +97,8 @@ def _evidence(policy: Policy, state: State, verdict: Verdict, most: str) -> str:
 
 def _claim(policy: Policy, state: State, verdict: Verdict) -> str:
     """What acceptance says of the channel that is accepted least."""
-    least = min(verdict.accepting, key=lambda name: verdict.accepting[name], default="errors")
+    judged = [name for name in verdict.accepting if name not in _boundless(policy, state)]
+    least = min(judged, key=lambda name: verdict.accepting[name], default="errors")
     margin = policy.accepted
     if not policy.compared:
         return f"fewer than {_percent(margin.points)} failing"
@@ -117,7 +130,8 @@ def milliseconds(duration_us: float) -> str:
 
 
 def _rate(counts: Counts) -> str:
-    return f"{100 * counts.errors / max(1, counts.requests):.2g} %"
+    share = float(f"{100 * counts.errors / max(1, counts.requests):.2g}")
+    return f"{share:g} %"
 
 
 def _of(counts: Counts) -> str:

@@ -10,6 +10,7 @@ from penstock.records.store import Row, Store
 
 RUNNING = ("planned", "waiting", "awaiting", "rolling_out")
 ENDS = ("released", "blocked", "aborted", "rolled_back", "superseded", "stuck", "drilled", "calibrated")
+LARGEST = 2**63 - 1  # the largest number that SQLite can hold
 
 
 def create(store: Store, now: float, **fields: Any) -> int:
@@ -24,7 +25,9 @@ def create(store: Store, now: float, **fields: Any) -> int:
 
 
 def get(store: Store, number: int) -> Row | None:
-    """One release, its JSON columns read."""
+    """One release, its JSON columns read; None where there is none of this number, however large it is."""
+    if not 0 < number <= LARGEST:
+        return None
     row = store.row("SELECT * FROM releases WHERE number = ?", number)
     return _read(row) if row else None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from penstock.render.bars import failing, sparkline, taking, towards, traffic
 from penstock.render.cells import fill, width
 from penstock.render.picture import Line, Row, Screen, Seen, line
-from penstock.render.words import count, odds, share
+from penstock.render.words import count, milliseconds, odds, share
 
 LABEL = 11  # cells before every figure
 WIDEST = 80
@@ -90,7 +90,7 @@ def _charts(name: str, draw: Draw, told: dict[str, str], least: float, seen: See
 def _took(looks: list[Row], arm: str) -> str:
     """The newest mean time, in words."""
     newest = next((look[f"{arm}_ms"] for look in reversed(looks) if look.get(f"{arm}_ms") is not None), None)
-    return f"{newest:.3g} ms a request" if newest is not None else ""
+    return f"{milliseconds(newest)} a request" if newest is not None else ""
 
 
 def _counted(arm: Row) -> str:

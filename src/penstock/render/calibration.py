@@ -7,7 +7,7 @@ from html import escape
 
 from penstock.core.calibration import ENOUGH, Calibration
 from penstock.render.markdown import items as list_of
-from penstock.render.page_parts import items, section
+from penstock.render.page_parts import items, paragraph, section
 
 NOTHING = "nothing to change: the margins in force hold for this traffic"
 
@@ -52,7 +52,7 @@ def page(found: Calibration | None) -> str:
         return ""
     asked = f"<pre><code>{escape(patch(found))}</code></pre>" if found.patch else ""
     said = conclusion(found)
-    return section("Calibration", f"<p>{escape(said[0].upper() + said[1:])}.</p>{asked}{items(found.reasons)}")
+    return section("Calibration", f"{paragraph(f'{said[0].upper()}{said[1:]}.')}{asked}{items(found.reasons)}")
 
 
 def _lines(said: Mapping[str, object], indent: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from html import escape
 from math import log10
 
 from penstock.core.report_series import Arms, Mark, Point, Series
-from penstock.render.words import odds, span
+from penstock.render.words import figure, odds, span
 
 WIDTH, HEIGHT = 760, 150
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 26
@@ -89,11 +89,11 @@ def _linear(arms: Arms, least: float, word: Callable[[float], str]) -> Axis:
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.3g} %"
+    return f"{figure(value * 100)} %"
 
 
 def _ms(value: float) -> str:
-    return f"{value:.3g} ms"
+    return f"{figure(value)} ms"
 
 
 def _svg(
@@ -113,7 +113,7 @@ def _svg(
 
 
 def _summary(title: str, lines: Sequence[Line]) -> str:
-    ends = [f"{line.name} ends at {line.points[-1][1]:.4g}" for line in lines if line.points]
+    ends = [f"{line.name} ends at {figure(line.points[-1][1], 4)}" for line in lines if line.points]
     return f"{title}: {', '.join(ends)}"
 
 

@@ -7,7 +7,7 @@ from penstock.render.cells import wrap
 from penstock.render.checklist import items
 from penstock.render.checklist_item import age, drawn
 from penstock.render.picture import Line, Row, Screen, Seen, beside, fitted, line
-from penstock.render.words import count, share, span
+from penstock.render.words import count, milliseconds, share, span
 
 CONTACTS = 3  # groups that are shown; all of them are in the plan and the report
 TWO_COLUMNS = 110  # from this width on the checklist stands beside the figures
@@ -114,7 +114,7 @@ def _outcome(seen: Seen, on: Screen) -> list[Line]:
 
 def _served(sums: Row) -> str:
     asked = sums["requests"]
-    mean = f", {sums['duration_us'] / asked / 1000:.1f} ms on average" if asked and "duration_us" in sums else ""
+    mean = f", {milliseconds(sums['duration_us'] / asked / 1000)} on average" if asked and "duration_us" in sums else ""
     return f"{count(asked)} requests, {count(sums['errors'])} failed ({share(sums['errors'], asked)}){mean}"
 
 

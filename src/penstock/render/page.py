@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from html import escape
 
 from penstock.core.report import Note, Report
-from penstock.render import calibration
+from penstock.render import calibration, judged
 from penstock.render.charts import charts
 from penstock.render.page_checks import checks, evidence
-from penstock.render.page_parts import items, listed, section, table
+from penstock.render.page_parts import inline, items, listed, paragraph, section, table
 from penstock.render.page_people import hotfix_banner, people
 from penstock.render.report import awaited, facts, follow_up, line
-from penstock.render.words import count, share, span
+from penstock.render.words import count, milliseconds, share, span
 
 GOOD = ("released", "baking")
 STYLE = """
@@ -30,9 +30,10 @@ p{margin:.4em 0}.lead{font-size:1.05rem}.soft,figcaption{color:var(--soft)}
 .good{color:var(--good)}.bad{color:var(--bad)}.wait{color:var(--wait)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}
-th{font-weight:600}
+th{font-weight:600;overflow-wrap:normal}
 td:first-child,td.n{white-space:nowrap;overflow-wrap:normal}thead th{color:var(--soft)}td.n,th.n{text-align:right}
 .wide{min-width:760px}.wide th,.wide td{overflow-wrap:break-word}.wide td:nth-child(2),.wide code{white-space:nowrap}
+.broad{min-width:640px}.broad td{overflow-wrap:break-word}
 a{color:inherit}
 dl{display:grid;grid-template-columns:minmax(9em,14em) 1fr;gap:.15em 1.2em;margin:1em 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
@@ -52,12 +53,13 @@ line.limit{stroke:var(--bad)}text.limit{fill:var(--bad)}
 
 def page(report: Report) -> str:
     """The whole report as a page; every word from outside is escaped."""
-    title = f"Release {report.number}: {report.headline}"
+    title = f"Release {report.number}: {report.headline}".replace("`", "")
     body = [
         _top(report),
         _facts(report),
         _charts(report),
         _requests(report),
+        judged.page(report),
         calibration.page(report.calibration),
         checks(report),
         people(report),
@@ -90,13 +92,13 @@ def _top(report: Report) -> str:
     state = escape(report.state.replace("_", " "))
     return (
         f'<p class="soft">Release {report.number} · {escape(report.service)} · {escape(report.environment)}</p>'
-        f'<h1>{escape(report.headline)}</h1><p><span class="badge {look}">{state}</span></p>'
-        f'{hotfix_banner(report)}<p class="lead">{escape(report.sentence)}</p>'
+        f'<h1>{inline(report.headline)}</h1><p><span class="badge {look}">{state}</span></p>'
+        f'{hotfix_banner(report)}<p class="lead">{inline(report.sentence)}</p>'
     )
 
 
 def _facts(report: Report) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{escape(v)}</dd>" for n, v in facts(report)) + "</dl>"
+    return "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{inline(v)}</dd>" for n, v in facts(report)) + "</dl>"
 
 
 def _charts(report: Report) -> str:
@@ -104,7 +106,7 @@ def _charts(report: Report) -> str:
     if not found:
         return ""
     figures = "".join(
-        f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>'
+        f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{inline(words)}</figcaption></figure>'
         for title, words, svg in found
     )
     return f"<section><h2>What happened</h2>{figures}</section>"
@@ -113,7 +115,7 @@ def _charts(report: Report) -> str:
 def _requests(report: Report) -> str:
     rows = [
         (f"{a.revision} ({a.role})", count(a.requests), count(a.errors), share(a.errors, a.requests),
-         f"{a.mean_ms:.3g} ms" if a.mean_ms is not None else "–")
+         milliseconds(a.mean_ms) if a.mean_ms is not None else "–")
         for a in report.arms
     ]  # fmt: skip
     harmed = f"<p>Harmed by the candidate: {count(report.harmed)} requests.</p>" if report.harmed is not None else ""
@@ -131,14 +133,14 @@ def _lessons(report: Report) -> str:
 def _next_steps(report: Report) -> str:
     parts = _named("Action items", report.actions, report)
     if report.monitoring:
-        parts += f"<h3>Monitoring</h3><p>{escape(report.monitoring)}.</p>"
+        parts += f"<h3>Monitoring</h3>{paragraph(f'{report.monitoring}.')}"
     return section("Next steps", parts) if parts else ""
 
 
 def _follow_ups(report: Report) -> str:
     rows = [follow_up(one) for one in report.follow_ups]
     drawn = table(("what", "asked", "of", "due", "state"), rows)
-    return section("Follow-ups", f"<p>{escape(awaited(report))}</p>{drawn}") if rows else ""
+    return section("Follow-ups", paragraph(awaited(report)) + drawn) if rows else ""
 
 
 def _commits(report: Report) -> str:
@@ -154,7 +156,7 @@ def _timeline(report: Report) -> str:
 def _way_back(report: Report) -> str:
     if not report.how_back:
         return ""
-    return section("How to go back", f"<p><code>{escape(report.how_back)}</code></p><p>{escape(report.way_back)}</p>")
+    return section("How to go back", f"<p><code>{escape(report.how_back)}</code></p>{paragraph(report.way_back)}")
 
 
 def _head(report: Report) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from penstock.core.finding import Finding
 from penstock.core.report import Report
 from penstock.core.report_checks import CheckLine
-from penstock.render.page_parts import Markup, coloured, items, section, table
+from penstock.render.page_parts import Markup, coloured, inline, items, paragraph, section, table
 from penstock.render.report_checks import HEADS, SHORT, left_out, said, title, together, took, verdict
 from penstock.render.words import count
 
@@ -19,7 +19,7 @@ def checks(report: Report) -> str:
         (line.moment, line.name, _verdict(line), _took(line), line.told, _evidence(line, places))
         for line in report.checks
     ]
-    parts = [table(HEADS, rows, wide=True) if rows else "", _paragraph(together(report), late=_is_late(report))]
+    parts = [table(HEADS, rows, look="wide") if rows else "", _paragraph(together(report), late=_is_late(report))]
     if report.left_out:
         parts.append(f"<h3>Left out</h3>{items(left_out(report))}")
     parts += [_findings(line) for line in report.checks if line.findings]
@@ -32,7 +32,7 @@ def evidence(report: Report) -> str:
         (Markup(f'<span id="evidence-{n}">{escape(str(e["name"]))}</span>'), str(e["digest"]), count(e["size"]))
         for n, e in enumerate(report.evidence)
     ]
-    return section("Evidence", table(("what", "SHA-256", "bytes"), rows)) if rows else ""
+    return section("Evidence", table(("what", "SHA-256", "bytes"), rows, numbers=1)) if rows else ""
 
 
 def _places(report: Report) -> dict[str, int]:
@@ -63,12 +63,12 @@ def _is_late(report: Report) -> bool:
 
 
 def _paragraph(text: str, *, late: bool) -> str:
-    return f'<p class="{"wait" if late else "soft"}">{escape(text)}</p>' if text else ""
+    return paragraph(text, "wait" if late else "soft")
 
 
 def _findings(line: CheckLine) -> str:
-    return f"<h3>{escape(title(line))}</h3>{items(map(_finding, line.findings))}"
+    return f"<h3>{inline(title(line))}</h3>{items(map(_finding, line.findings))}"
 
 
 def _finding(one: Finding) -> Markup:
-    return Markup((f"<code>{escape(one.where)}</code> " if one.where else "") + escape(said(one)))
+    return Markup((f"<code>{escape(one.where)}</code> " if one.where else "") + inline(said(one)))

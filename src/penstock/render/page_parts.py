@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+
+_CODE = re.compile(r"`([^`\n]+)`")
 
 
 class Markup(str):
@@ -26,29 +29,43 @@ def listed(title: str, lines: Sequence[str], words: str = "", empty: str = "") -
     """A section with a list; nothing when there is nothing to say."""
     if not lines and not empty:
         return ""
-    note = f'<p class="soft">{escape(words)}</p>' if words else ""
-    return section(title, note + (items(lines) if lines else f"<p>{escape(empty)}</p>"))
+    return section(title, paragraph(words, "soft") + (items(lines) if lines else paragraph(empty)))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0, *, wide: bool = False) -> str:
-    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow; a wide one sooner."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0, look: str = "") -> str:
+    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow; a `wide` or `broad` one
+    sooner.
+    """
     first = len(heads) - numbers
     head = "".join(f'<th scope="col"{_right(n >= first)}>{escape(h)}</th>' for n, h in enumerate(heads))
     body = "".join(
         "<tr>" + "".join(f"<td{_right(n >= first)}>{cell(c)}</td>" for n, c in enumerate(row)) + "</tr>" for row in rows
     )
-    look = ' class="wide"' if wide else ""
-    return f'<div class="scroll" tabindex="0"><table{look}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    of = f' class="{look}"' if look else ""
+    return (
+        f'<div class="scroll" tabindex="0"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def inline(text: object) -> Markup:
+    """Words escaped, what stands in backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", escape(str(text))))
+
+
+def paragraph(text: str, look: str = "") -> str:
+    """A paragraph of words, in a class of the page's style; nothing where there are none."""
+    of = f' class="{look}"' if look else ""
+    return f"<p{of}>{inline(text)}</p>" if text else ""
 
 
 def cell(text: object) -> str:
     """Words escaped, markup as it is."""
-    return text if isinstance(text, Markup) else escape(str(text))
+    return text if isinstance(text, Markup) else inline(text)
 
 
 def coloured(text: str, look: str) -> Markup:
     """Words in the colour of a meaning (good, bad, wait); the words say it, too."""
-    return Markup(f'<span class="{look}">{escape(text)}</span>')
+    return Markup(f'<span class="{look}">{inline(text)}</span>')
 
 
 def _right(yes: bool) -> str:

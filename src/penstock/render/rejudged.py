@@ -11,7 +11,7 @@ from penstock.core.rejudging import Judged, Rejudged, Summary
 from penstock.core.report_series import Series
 from penstock.render.charts import charts
 from penstock.render.page import STYLE
-from penstock.render.page_parts import table
+from penstock.render.page_parts import inline, paragraph, table
 from penstock.render.picture import Span
 from penstock.render.words import count, odds, span
 
@@ -22,24 +22,34 @@ HEADER = ["RELEASE", "ENDED", "POLICY OF THEN", "THE OTHER", "FAILED UNTIL THEN"
 _SAID = {"unhealthy": "sent back", "healthy": "accepted", "undecided": "not decided by the end of the record"}
 
 
-def as_data(policy: str, found: Sequence[Rejudged], unread: Sequence[Any], counted: Summary) -> dict[str, Any]:
+def as_data(
+    policy: str, found: Sequence[Rejudged], unread: Sequence[Any], counted: Summary, over: Sequence[str] = ()
+) -> dict[str, Any]:
     """What `--json` gives: docs/reference/replay.schema.json is its schema."""
     return {
         "format": FORMAT,
         "policy": policy,
+        "over": [*over],
         "releases": [{**data.dump(one), "sooner_s": one.sooner_s} for one in found],
         "unread": [data.dump(one) for one in unread],
         "summary": data.dump(counted),
     }
 
 
-def text(one: Rejudged, policy: str) -> str:
-    """One release: both outcomes side by side, then what that comes to."""
+def text(one: Rejudged, policy: str, over: Sequence[str] = ()) -> str:
+    """One release: both outcomes side by side, then what that comes to. `over`: what the other policy says instead."""
     rows = facts(one, policy)
     wide = max(len(cells[1]) for cells in rows) + 2
     drawn = [f"  {name:<20}{then:<{wide}}{other}".rstrip() for name, then, other in rows]
     reach = f"{one.release}: {ended(one)}; its rollout was recorded for {span(one.reaches_s)}"
-    return "\n".join([reach, "", *drawn, "", sentence(one, policy), *one.notes, *left_out([one])])
+    return "\n".join(
+        [reach, *of_what(policy, over, "its"), "", *drawn, "", sentence(one, policy), *one.notes, *left_out([one])]
+    )
+
+
+def of_what(policy: str, over: Sequence[str], whose: str) -> list[str]:
+    """Which policy the other one is, where it is a release's own with something said instead."""
+    return [f"{policy} is {whose} own `verdict`, with", *(f"  {line}" for line in over)] if over else []
 
 
 def facts(one: Rejudged, policy: str) -> list[tuple[str, str, str]]:
@@ -108,24 +118,29 @@ def left_out(found: Sequence[Rejudged]) -> list[str]:
     return [f"not judged here, because readings do not tell it: {', '.join(keys)}"] if keys else []
 
 
-def page(one: Rejudged, policy: str, then: Series, other: Series) -> str:
+def page(one: Rejudged, policy: str, then: Series, other: Series, over: Sequence[str] = ()) -> str:
     """One release as a page: both outcomes, and the evidence under both policies over the same seconds."""
+    asked = f"<p>{escape(policy)} is its own <code>verdict</code>, with</p>{_lines(over)}" if over else ""
     heads, *body = facts(one, policy)
     figures = [(f"{title}: {THEN}" if title == EVIDENCE else title, words, svg) for title, words, svg in charts(then)]
     figures += [(f"{title}: {policy}", words, svg) for title, words, svg in charts(other) if title == EVIDENCE]
     drawn = "".join(
-        f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>'
+        f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{inline(words)}</figcaption></figure>'
         for title, words, svg in figures
     )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in (*one.notes, *left_out([one])))
+    notes = "".join(paragraph(note) for note in (*one.notes, *left_out([one])))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(one.release)} by {escape(policy)}</title><style>{STYLE}</style></head>\n<body><main>\n"
-        f'<p class="soft">{escape(one.release)} · {escape(ended(one))}</p><h1>{escape(sentence(one, policy))}</h1>{notes}'
+        f'<p class="soft">{escape(one.release)} · {escape(ended(one))}</p><h1>{escape(sentence(one, policy))}</h1>{asked}{notes}'
         f"{table(heads, body)}<section><h2>What was measured</h2>{drawn}</section>\n</main></body></html>\n"
     )
+
+
+def _lines(over: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li><code>{escape(line)}</code></li>" for line in over) + "</ul>"
 
 
 def ended(one: Rejudged) -> str:

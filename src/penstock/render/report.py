@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from penstock.core.report import FollowUp, Note, Report
-from penstock.render import calibration, report_checks, report_people
+from penstock.render import calibration, judged, report_checks, report_people
 from penstock.render.markdown import cell, items, one_line, section
-from penstock.render.words import count, moment, share, span
+from penstock.render.words import count, milliseconds, moment, share, span
 
 TABLE = ["| | |", "|---|---|"]
 
@@ -20,6 +20,7 @@ def markdown(report: Report) -> str:
         report.sentence,
         "\n".join(TABLE + [f"| {name} | {cell(value)} |" for name, value in facts(report)]),
         _requests(report),
+        judged.markdown(report),
         calibration.markdown(report.calibration),
         report_checks.markdown(report),
         report_people.markdown(report),
@@ -79,7 +80,9 @@ def _rates(report: Report) -> str:
 
 
 def _times(report: Report) -> str:
-    told = [f"{arm.mean_ms:.3g} ms on {arm.revision} ({arm.role})" for arm in report.arms if arm.mean_ms is not None]
+    told = [
+        f"{milliseconds(arm.mean_ms)} on {arm.revision} ({arm.role})" for arm in report.arms if arm.mean_ms is not None
+    ]
     return "; ".join(told) or "not measured"
 
 
@@ -93,7 +96,7 @@ def _requests(report: Report) -> str:
         "|---|---|---|---|---|",
     ]
     for arm in report.arms:
-        mean = f"{arm.mean_ms:.3g} ms" if arm.mean_ms is not None else "–"
+        mean = milliseconds(arm.mean_ms) if arm.mean_ms is not None else "–"
         lines.append(f"| {arm.revision} ({arm.role}) | {count(arm.requests)} | {count(arm.errors)} "
                      f"| {share(arm.errors, arm.requests)} | {mean} |")  # fmt: skip
     return "\n".join(lines)

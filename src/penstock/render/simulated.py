@@ -8,7 +8,7 @@ from textwrap import wrap
 from penstock.core.simulated import Fault, Found, Good, Increment, Judge, Sighting, Spread, Traffic
 from penstock.render.columns import columns
 from penstock.render.picture import Line, line
-from penstock.render.words import count, span
+from penstock.render.words import count, figure, span
 
 Word = Callable[[float], str]
 
@@ -67,7 +67,7 @@ def _table(title: str, heads: Sequence[str], rows: list[list[str]], legend: str,
 
 def about(traffic: Traffic) -> str:
     """The traffic in a line, and where it is known from."""
-    parts = [f"{traffic.rps:,.3g} requests/s", f"{100 * traffic.error_rate:.3g} % errors"]
+    parts = [f"{figure(traffic.rps)} requests/s", f"{100 * traffic.error_rate:.3g} % errors"]
     if traffic.cluster > 1:
         parts.append(f"in clusters of {traffic.cluster:.2g}")
     if traffic.median_ms is not None and traffic.p99_ms is not None:

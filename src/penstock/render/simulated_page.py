@@ -8,7 +8,7 @@ from html import escape
 from penstock.core.simulated import Fault, Found, Sighting, Spread
 from penstock.render import simulated
 from penstock.render.page import STYLE
-from penstock.render.page_parts import items, listed, section, table
+from penstock.render.page_parts import inline, items, listed, section, table
 from penstock.render.simulated_charts import COUNTS, TIMES, Row, spreads
 from penstock.render.simulated_charts import STYLE as CHARTS
 from penstock.render.words import count, span
@@ -19,8 +19,8 @@ def page(found: Found) -> str:
     title = f"The verdict for {found.environment}, on paper"
     body = [
         f'<p class="soft">Seed {found.seed}</p><h1>{escape(title)}</h1>',
-        f'<p class="lead">{escape(simulated.about(found.traffic))}</p>',
-        f"<p>{escape(simulated.plan(found))}</p>",
+        f'<p class="lead">{inline(simulated.about(found.traffic))}</p>',
+        f"<p>{inline(simulated.plan(found))}</p>",
         listed("Good releases", simulated.good(found.good)),
         _faults(found),
         _harm(found),
@@ -49,9 +49,9 @@ def _faults(found: Found) -> str:
         "the green stroke is Wald's bound."
     )
     drawn = _figure("How soon a fault is found", rows, words, TIMES, _time)
-    remarks = "".join(f"<p>{escape(_sentence(one))}</p>" for one in simulated.remarks(found))
-    figures = table(simulated.FOUND, [simulated.row(one) for one in found.faults], numbers=8, wide=True)
-    legend = f'<p class="soft">{escape(_sentence(simulated.FOUND_LEGEND))}</p>'
+    remarks = "".join(f"<p>{inline(_sentence(one))}</p>" for one in simulated.remarks(found))
+    figures = table(simulated.FOUND, [simulated.row(one) for one in found.faults], numbers=8, look="wide")
+    legend = f'<p class="soft">{inline(_sentence(simulated.FOUND_LEGEND))}</p>'
     return section(f"Faults, {count(found.faults[0].runs)} releases each", drawn + remarks + figures + legend)
 
 
@@ -64,7 +64,7 @@ def _harm(found: Found) -> str:
     ]
     words = "Requests harmed until it was found, drawn likewise."
     figures = table(simulated.HARMED, [simulated.harm(one) for one in found.faults], numbers=4)
-    legend = f'<p class="soft">{escape(_sentence(simulated.HARMED_LEGEND))}</p>'
+    legend = f'<p class="soft">{inline(_sentence(simulated.HARMED_LEGEND))}</p>'
     return section("What it harms", _figure("Harmed requests", rows, words, COUNTS, count) + figures + legend)
 
 
@@ -81,11 +81,11 @@ def _row(fault: Fault, seen: Spread | None, least: float | None, note: str) -> R
 def _others(found: Found) -> str:
     rows = [simulated.peer(found, one) for one in found.compared.judges]
     charts = "".join(_judged(found))
-    figures = table(simulated.peer_heads(found), rows, wide=True)
-    legend = f'<p class="soft">{escape(_sentence(simulated.PEERS))}</p>'
+    figures = table(simulated.peer_heads(found), rows, look="wide")
+    legend = f'<p class="soft">{inline(_sentence(simulated.PEERS))}</p>'
     rules = items(f"{name}: {rule} ({source})" for name, rule, source in simulated.peers(found))
-    words = f"<p>{escape(_sentence(simulated.over(found)))}</p>"
-    words += f"<p>{escape(_sentence(simulated.backs(found)))}</p>"
+    words = f"<p>{inline(_sentence(simulated.over(found)))}</p>"
+    words += f"<p>{inline(_sentence(simulated.backs(found)))}</p>"
     return section("The same traffic, judged by others", words + charts + figures + legend + rules)
 
 
@@ -129,4 +129,4 @@ def _figure(title: str, rows: list[Row], words: str, marks: Sequence[float], wor
     svg = spreads(title, rows, marks, word)
     if not svg:
         return ""
-    return f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{escape(words)}</figcaption></figure>'
+    return f'<figure tabindex="0"><h3>{escape(title)}</h3>{svg}<figcaption>{inline(words)}</figcaption></figure>'

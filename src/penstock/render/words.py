@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+
+_NOTHING = 1e-9
 
 
 def span(seconds: float) -> str:
@@ -27,9 +30,19 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def figure(value: float, figures: int = 3) -> str:
+    """So many figures, thousands apart and never in powers of ten: `0.085`, `12`, `12,300`; what is next to nothing is 0."""
+    return f"{Decimal(f'{value:.{figures}g}'):,f}" if abs(value) >= _NOTHING else "0"
+
+
+def milliseconds(value: float) -> str:
+    """How long a request takes: `20 ms`, `1.23 s`."""
+    return f"{figure(value)} ms" if value < 1000 else f"{figure(value / 1000)} s"
+
+
 def share(part: float, whole: float) -> str:
     """`1.7 %`; a dash when there is nothing to share."""
-    return f"{100 * part / whole:.2g} %" if whole else "–"
+    return f"{figure(100 * part / whole, 2)} %" if whole else "–"
 
 
 def odds(value: float) -> str:
