@@ -85,6 +85,10 @@ class Metrics(Protocol):
         """Where the source stands now: what is read from here on is new."""
         ...
 
+    def closed_until(self) -> float:
+        """Up to which moment everything is told, in seconds since the epoch on its own clock; raises when it is down."""
+        ...
+
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position (empty: from the first), oldest first; raises when the source is down."""
         ...

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 
 from penstock import registry, workplaces
@@ -54,6 +55,10 @@ class NoMetrics:
     def position(self) -> str:
         """Nowhere."""
         return ""
+
+    def closed_until(self) -> float:
+        """For ever: there is nothing to wait for."""
+        return inf
 
     def readings(self, since: str) -> list[Reading]:
         """None, ever."""

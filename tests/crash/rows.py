@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.crash import full_disk
+from tests.crash import full_disk, sending
 from tests.crash.disk import NoSmallDisk, small_disk
 from tests.crash.scenarios import STAGES, VICTIMS, WALKED
 from tests.crash.town import Outcome, Town
 
 PAIRS = 8
+SENDINGS = 12
 Point = partial[Outcome]
 
 
@@ -56,9 +57,14 @@ def kills(town: Town, asked: Asked, victim: str) -> list[Point]:
     return [partial(town.kill, stage, victim) for stage in STAGES]
 
 
+def sendings(town: Town, asked: Asked, name: str) -> list[Point]:
+    """Workers die while they send requests of Penstock's own, after times drawn from the seed."""
+    return [partial(sending.kill, town, *lives_s) for lives_s in sending.draw(asked.seed, SENDINGS)]
+
+
 def walk(kind: str, name: str, asked: Asked, part: int, parts: int) -> list[Outcome]:
     """A part of a row, on a site of its own."""
-    points_of = {"worker": deaths, "pairs": pairs, "kill": kills}[kind]
+    points_of = {"worker": deaths, "pairs": pairs, "kill": kills, "sending": sendings}[kind]
     with TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
         town = Town(Path(folder))
         try:
@@ -85,5 +91,6 @@ ROWS: list[tuple[str, str, str, int]] = [
     *(("worker", name, f"the worker, {name}", 4 if name == "supersede" else 2) for name in WALKED),
     *(("pairs", name, f"two workers, {name}", 1) for name in WALKED),
     *(("kill", victim, f"{victim}, once a stage", 1) for victim in VICTIMS),
+    ("sending", sending.NAME, "the worker, while it sends requests of its own", 2),
     *(("disk", name, f"disk full, {name}", 3) for name in full_disk.WALKED),
 ]

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock import api
+from penstock import answering, api
 from penstock.records.store import Row
 from tests.site import Site
 
 CANARY = "{is: canary, increments: [20% for 200ms, 50% for 200ms], min_ready: 200ms, start_within: 20s}"
+HALF = "{is: canary, increments: [50% for 1s], min_ready: 200ms, start_within: 20s}"
 LONG = CANARY.replace("50% for 200ms", "50% for 60s")
 ROLLING = "{is: rolling, min_ready: 200ms, start_within: 20s}"
 AT_ONCE = "{is: all_at_once, min_ready: 200ms, start_within: 20s}"
 SMOKE = "checklist: {candidate: {smoke: {get: /, retry_for: 2s}}}"
+ASKED = "checklist: {before: {told: {ask: Told?}}, candidate: {smoke: {get: /, retry_for: 2s}}}"
 LATE = "checklist: {candidate: {smoke: {get: /, retry_for: 2s}}, promoted: {integration: {get: /error}}}"
 
 End = tuple[str, str]
@@ -23,11 +25,11 @@ RELEASED: End = ("released", "")
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is released, what a person does at half of the traffic, and how it ends.
+    """What is released, what a person does (at half of the traffic, or when asked), and how it ends.
 
     `ends` are (state, cause) of the release, and of the one that takes its place where there is one. `stories` are
-    what is walked, from the step `since` on: what comes before is another scenario's. `serves` is the revision of the
-    last release, or what was stable before.
+    what is walked, from the step `since` to the step `until`: the others are another scenario's. `serves` is the revision
+    of the last release, or what was stable before.
     """
 
     name: str
@@ -35,11 +37,13 @@ class Scenario:
     extra: str
     ends: tuple[End, ...] = (RELEASED,)
     serves: Literal["candidate", "stable"] = "candidate"
-    deed: Literal["", "abort", "supersede"] = ""
+    deed: Literal["", "abort", "supersede", "confirm"] = ""
     hold: str = "200ms"
     production: str = ""
+    verdict: str = ""
     stories: tuple[str, ...] = ("release/{first}",)
     since: str = ""
+    until: str = ""
     is_drill: bool = False
 
     def commit(self, site: Site, word: str, rollout: str = "") -> str:
@@ -48,11 +52,18 @@ class Scenario:
             rollout=rollout or self.rollout, env=f"WORD: {word}", extra=self.extra, hold=self.hold,
             production=self.production,
         )  # fmt: skip
+        text = text.replace("    verdict:\n", f"    verdict:\n      {self.verdict}\n") if self.verdict else text
         return site.commit(text.replace("then: roll_back", "then: promote"), word)
+
+    def is_time(self, row: Row, keys: set[str]) -> bool:
+        """Whether a person does what he does."""
+        return row["state"] == "awaiting" if self.deed == "confirm" else "shifted:2" in keys
 
     def act(self, site: Site, number: int) -> None:
         """What a person does."""
-        if self.deed == "abort":
+        if self.deed == "confirm":
+            answering.answer(site.desk, number, "confirm", "told")
+        elif self.deed == "abort":
             api.order(site.desk, "abort", "app", "production", number)
         elif self.deed == "supersede":
             commit = self.commit(site, f"instead-of-{number}", AT_ONCE)
@@ -73,12 +84,14 @@ SCENARIOS = {
         Scenario(
             "bake", CANARY, SMOKE, production="bake: 2s", stories=("release/{first}", "bake/{first}/0"), since="promote"
         ),
+        Scenario("people", AT_ONCE, ASKED, deed="confirm", since="pass_gates", until="confirm"),
         Scenario("drill", CANARY, SMOKE, (("drilled", "drill"),), "stable", is_drill=True),
+        Scenario("traffic", HALF, SMOKE, verdict="traffic: {get: [/], rps: 40}"),
         # Long enough to be met in its hold and in its bake.
         Scenario("slow", CANARY, SMOKE, hold="3s", production="bake: 4s"),
     )
 }  # fmt: skip
-WALKED = ("canary", "rollback", "rolling", "abort", "supersede", "bake", "drill")
+WALKED = ("canary", "rollback", "rolling", "abort", "supersede", "bake", "people", "drill")
 
 
 @dataclass(frozen=True)

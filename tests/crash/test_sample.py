@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.crash import sending
 from tests.crash.scenarios import STAGES, VICTIMS
 from tests.crash.town import WHERE, Boundary, Outcome, Town
 
@@ -30,7 +31,7 @@ def wrong(*outcomes: Outcome) -> list[str]:
     return [f"{outcome.point}: {text}" for outcome in outcomes for text in outcome.wrong]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["rollback", "canary", "abort"])
 def test_every_step_survives_its_death(town: Town, name: str) -> None:
     """Killed before, inside or after each step (the seed says which): the same end, effects once, nothing left over."""
@@ -59,6 +60,11 @@ def test_what_serves_may_die_in_a_stage(town: Town) -> None:
     stages = [stage for stage in STAGES if stage.scenario == "rollback"]
     outcomes = [town.kill(chance.choice(stages), victim) for victim in chance.sample(VICTIMS, 2)]
     assert [] == wrong(*outcomes), f"seed {SEED}"
+
+
+def test_nobody_sends_on_for_a_dead_worker(town: Town) -> None:
+    """Killed while it sends requests of its own: it sends no more, its successor alone goes on, and each is counted once."""
+    assert [] == wrong(sending.kill(town, random.Random(f"{SEED}/sending").uniform(0, 1))), f"seed {SEED}"
 
 
 COVERED = {

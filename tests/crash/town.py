@@ -111,7 +111,8 @@ class Town:
             stories = run.scenario.stories
             steps = [(s, n, step) for s in stories for n, step, _ in durable.read_steps(journal, run.name(s))]
             since = next((i for i, (_, _, step) in enumerate(steps) if step == run.scenario.since), 0)
-            self._baselines[name] = Baseline(tuple(steps[since:]), self.generation() - run.generation)
+            until = next((i for i, (_, _, step) in enumerate(steps) if step == run.scenario.until), len(steps) - 1)
+            self._baselines[name] = Baseline(tuple(steps[since : until + 1]), self.generation() - run.generation)
         return self._baselines[name]
 
     def interrupt(self, name: str, *deaths: Boundary) -> Outcome:
@@ -218,7 +219,7 @@ class Town:
         """Wait until something is so; a person does meanwhile what the scenario says."""
 
         def looked() -> bool:
-            if run.scenario.deed and not run.acted and self._is_at_half(run):
+            if run.scenario.deed and not run.acted and self._is_time(run):
                 run.acted = True
                 run.scenario.act(self.site, run.first)
             return is_so()
@@ -254,9 +255,9 @@ class Town:
     def _told(self, run: Run) -> int:
         return sum(len(events.after(self.site.desk.store, number)) for number in run.numbers)
 
-    def _is_at_half(self, run: Run) -> bool:
+    def _is_time(self, run: Run) -> bool:
         keys = {event["key"] for event in events.after(self.site.desk.store, run.first)}
-        return "shifted:2" in keys
+        return run.scenario.is_time(self.site.row(run.first), keys)
 
     def _is_quiet(self) -> bool:
         """Whether no worker lives, nor is just coming up."""

@@ -12,8 +12,6 @@ import os
 import signal
 import sqlite3
 import sys
-import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -25,14 +23,12 @@ from tests.crash.disk import fill
 
 
 def at(point: str, deed: Callable[[], object]) -> Callable[..., Any]:
-    """`durable.run` with a deed in it; steps are counted from each story's first, replayed ones too."""
+    """`durable.run` with a deed in it; steps are counted from the story's first, replayed ones too, whenever it is told."""
     real = durable.run
-    counts: Counter[str] = Counter()
 
     def run(step: Callable[..., Any], world: Any, *values: Any) -> Any:
-        story = threading.current_thread().name  # the engine tells each story in a thread of its name
-        counts[story] += 1
-        here = f"{story}:{counts[story]}"
+        story = durable._telling.get()
+        here = f"{story.name}:{story.number + 1}"
 
         def reached(where: str) -> None:
             if point == f"{here}:{where}":

@@ -40,8 +40,8 @@ def goes_back(site: Site, text: str, name: str) -> Row:
     before = (site.observed()["split"], {i["pid"] for i in site.instances()})
     row = site.release(site.commit(text, name))
     assert "rolled_back" == row["state"], site.story(row["number"])
-    site.until(lambda: before == (site.observed()["split"], {i["pid"] for i in site.instances()}), 10)
-    site.until(lambda: not strangers(site), 10)  # a worker that was just woken goes by itself
+    site.until(lambda: before == (site.observed()["split"], {i["pid"] for i in site.instances()}))
+    site.until(lambda: not strangers(site))  # a worker that was just woken goes by itself
     return row
 
 
@@ -129,7 +129,7 @@ def test_a_check_that_hangs_is_ended(served: Site) -> None:
     assert ("blocked", "check") == (row["state"], row["cause"])
     assert "`slow` errored" in row["sentence"]
     assert "was not over after 1 s" in row["sentence"]
-    served.until(lambda: not strangers(served), 10)
+    served.until(lambda: not strangers(served))
 
 
 def test_what_a_check_leaves_behind_is_ended(served: Site) -> None:
@@ -137,7 +137,7 @@ def test_what_a_check_leaves_behind_is_ended(served: Site) -> None:
     extra = "checklist: {before: {litter: {run: {sh: 'sleep 600 & setsid sleep 600 & true'}, within: 20s}}}"
     row = served.release(served.commit(manifest(served, extra=extra), "litters"))
     assert "released" == row["state"], served.story(row["number"])
-    served.until(lambda: not strangers(served), 5)
+    served.until(lambda: not strangers(served))
 
 
 def test_a_check_that_prints_a_hundred_megabytes(served: Site) -> None:

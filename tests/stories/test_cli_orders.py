@@ -93,8 +93,8 @@ def test_what_is_held_waits_for_promote(served: Site) -> None:
     served.wait_weight(number, 500)
     assert 0 == penstock(served, "hold").code
     time.sleep(2)
+    served.until(lambda: "asked to hold" in penstock(served, "status").out, 30)
     assert 500 == served.row(number)["facts"]["weight_permille"]
-    assert "asked to hold" in penstock(served, "status").out
     assert 0 == penstock(served, "promote", "production", "--release", str(number)).code
     assert 0 == penstock(served, "watch", "--plain", timeout_s=40).code
     assert "released" == served.row(number)["state"]
@@ -158,12 +158,13 @@ def test_ctrl_c_leaves_the_view_and_not_the_release(served: Site) -> None:
     assert f"penstock watch {number}" in err
     assert f"penstock abort --release {number}" in err
     again = beside(served, "watch", str(number), "--json", "--on-interrupt", "abort")
-    time.sleep(1.5)
+    assert again.stdout
+    first = again.stdout.readline()  # it shows something, so it hears signals
     assert "rolling_out" == served.row(number)["state"]
     again.send_signal(signal.SIGINT)
     out, err = again.communicate(timeout=20)
     assert 6 == again.returncode, err
-    assert lines(out)
+    assert lines(first + out)
     assert "goes back" in err
     row = served.wait(number)
     assert ("rolled_back", "person") == (row["state"], row["cause"])

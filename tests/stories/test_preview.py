@@ -213,7 +213,7 @@ def test_its_time_comes_and_any_command_sees_it(two: Site) -> None:
     assert running(folder)
     two.until(lambda: listed(two)["feature/short"]["expires_at"] is not None)
     two.until(lambda: penstock(two, "status").code == 0 and not folder.exists(), 20)
-    two.until(lambda: not running(folder), 5)
+    two.until(lambda: not running(folder))
     said = [line for line in audit.read(two.desk.state.audit_log) if line["what"] == "preview removed"]
     assert "nothing was released there for 2 s" == said[-1]["why"]
 

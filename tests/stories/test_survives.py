@@ -67,7 +67,7 @@ def test_a_keeper_that_dies_is_followed_by_one_that_adopts(served: Site) -> None
     before = pids(served)
     load = served.load(80)
     os.kill(served.keeper_pid(), signal.SIGKILL)
-    served.until(lambda: not lock.is_kept(served.environment), 5)
+    served.until(lambda: not lock.is_kept(served.environment))
     boot.bring_up(served.desk)
     served.until(lambda: lock.is_kept(served.environment), 10)
     time.sleep(1)
@@ -125,7 +125,7 @@ def test_after_a_reboot_up_restores_and_a_canary_is_at_its_way_back(
     other = served.folder / "boot_id"
     other.write_text("another-boot\n")
     monkeypatch.setenv("PENSTOCK_BOOT_ID_FILE", str(other))
-    served.until(lambda: not lock.is_kept(served.environment), 5)
+    served.until(lambda: not lock.is_kept(served.environment))
     assert boot.bring_up(served.desk)
     served.until(
         lambda: {stable: 1000} == served.observed()["split"].get("app") and served.observed()["phase"] == "settled", 30

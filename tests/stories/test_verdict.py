@@ -7,7 +7,7 @@ import pytest
 from penstock.testing.load import Ask
 from tests.site import Site
 
-CANARY = "{is: canary, increments: [50% up to 30s], min_ready: 200ms, start_within: 4s}"
+CANARY = "{is: canary, increments: [50% up to 30s], min_ready: 200ms, start_within: 20s}"
 
 
 def manifest(site: Site, verdict: str, env: str = "", rollout: str = CANARY) -> str:
@@ -25,9 +25,9 @@ def served(site: Site) -> Site:
 
 
 def test_a_slow_candidate_goes_back(served: Site) -> None:
-    """A fifth of the candidate's requests take a fifth of a second: p90 convicts, and the sentence has both arms' shares."""
+    """A fifth of the candidate's requests take a second: p90 convicts, and the sentence has both arms' shares."""
     text = manifest(
-        served, "latency: {p90: {against_stable: 1.5x + 20ms}}", 'APP_FAULTS: "/ slow 0.2", APP_SLOW_MS: 200'
+        served, "latency: {p90: {against_stable: 1.5x + 20ms}}", 'APP_FAULTS: "/ slow 0.2", APP_SLOW_MS: 1000'
     )
     with_load = served.load(100, (Ask("GET", "/"),))
     row = served.release(served.commit(text, "slow"))

@@ -23,11 +23,10 @@ from penstock.render.report import markdown
 from penstock.render.template import fill
 from penstock.steps import calibrate, orders
 from penstock.steps.back import with_contacts
+from penstock.steps.count import count
 from penstock.steps.shift import stop_if_told
 from penstock.steps.world import World
 
-COUNT_S = 20.0  # that long a foreign source is asked for what it counted
-OPEN_S = 1.5
 _FOLLOWED = ("release", "rollback")
 
 
@@ -60,7 +59,7 @@ def end(world: World, ending: Ending) -> Ending:
     sentence = with_contacts(world, ending.sentence) if ending.state == "stuck" else ending.sentence
     ending = Ending(ending.state, ending.cause, mask(sentence, world.secrets.values()))
     orders.answer(world, f"the release ended: {ending.state}")
-    readings = _count(world, patiently=ending.state != "baking")
+    readings = count(world, is_over=ending.state != "baking", expects_harm=ending.state != "released")
     if ending.state == "released" and row["revision"] and ending.cause not in ("nothing_to_do", "cut_short"):
         revisions.mark_good(world.store, row["service"], row["environment"], row["revision"])
     calibrate.keep(world, readings or ())
@@ -126,58 +125,12 @@ def _anchor(world: World) -> str:
     return head.word
 
 
-def _count(world: World, *, patiently: bool) -> list[Reading] | None:
-    """Every reading since the release began; requests served and failed by each revision, to the last, if patiently.
-    None: there are none to be had.
-    """
-    row = world.row()
-    if "position" not in row["facts"]:
-        return None
-    try:
-        readings = _all_since(world, row["facts"]["position"])
-        if readings and patiently and row["facts"].get("weight_permille"):
-            world.clock.sleep(world.metrics.lag_s + OPEN_S)  # until the second of the last request is closed
-            readings = _all_since(world, row["facts"]["position"])
-        own = _sums([replace(one, synthetic=False) for one in readings if one.synthetic])
-        releases.add_facts(world.store, world.release, served=_sums(readings), served_synthetic=own)
-    except StateError:
-        raise
-    except PenstockError as error:
-        world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
-        return None
-    return readings
-
-
-def _all_since(world: World, position: str) -> list[Reading]:
-    """Every reading after a position; a foreign source hands on so many at a time."""
-    found, until = list[Reading](), world.clock.monotonic() + COUNT_S
-    while world.clock.monotonic() <= until:
-        new = world.metrics.readings(position)
-        found += new
-        if not new or new[-1].position == position or world.environment.verdict.metrics is None:
-            break
-        position = new[-1].position
-    return found
-
-
 def _keep_readings(world: World, readings: list[Reading]) -> str:
     """The readings as they were judged, compressed: the evidence from which every move can be decided again."""
     packed = gzip.compress(data.canonical(recording.pack(readings)).encode(), 6, mtime=0)
     return evidence.keep(
         world.store, world.evidence, world.clock.now(), world.release, "readings", recording.MEDIA, packed
     )
-
-
-def _sums(readings: list[Reading]) -> dict[str, dict[str, int]]:
-    sums: dict[str, dict[str, int]] = {}
-    for reading in readings:
-        if reading.synthetic or not reading.revision:  # a hole is nobody's
-            continue
-        one = sums.setdefault(reading.revision, {"requests": 0, "errors": 0, "duration_us": 0})
-        one["requests"] += reading.requests
-        one["errors"] += reading.errors
-        one["duration_us"] += reading.duration_us
-    return sums
 
 
 def _write_report(world: World, readings: list[Reading] | None) -> None:

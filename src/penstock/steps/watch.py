@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
-from penstock.core import verdict
+from penstock.core import data, verdict
 from penstock.core.evidence_outlook import what_would_decide
 from penstock.core.evidence_windows import begun
 from penstock.core.limits import Arms
 from penstock.core.plan import Plan
 from penstock.core.reading import Level, Reading
+from penstock.core.report_evidence import channels_of
 from penstock.core.rollout import Move, Standing, next_move
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
@@ -126,7 +127,7 @@ def look_until(
         seen = replace(seen, move=move)
         over = seen.move.kind != "hold" or now >= deadline
         if over or now - shown >= SHOW_S:
-            _show(world, plan, policies[0], seen)
+            _show(world, plan, policies[0], seen, what)
             shown = now
         if over:
             _tell(world, seen, what, standing)
@@ -171,6 +172,8 @@ def _limited(
     facts = {"weight": plan.rungs[seen.rung].weight_permille / 10, "seconds": seen.watched_s}
     found = limits.look(asked, seen.limited or limits.begin(asked), arms, told, facts, now)
     lacking = found.lacking if arms.stable else ""
+    for sentence in found.unjudged:
+        world.tell(f"limit:{sentence[:60]}", "note", sentence)
     return replace(seen, limited=found.state, broken=found.trouble, lacking=lacking, unmet=found.unmet)
 
 
@@ -230,9 +233,9 @@ def is_time_for_logs(seen: Watched) -> bool:
     return seen.waited_s % LOGS_S <= LOOK_S
 
 
-def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
+def _show(world: World, plan: Plan, policy: Policy, seen: Watched, what: str) -> None:
     """What viewers see: the figures as they stand now."""
-    said = verdict.judge(policy, seen.state)
+    said, row = verdict.judge(policy, seen.state), world.row()
     live = {
         "candidate": {"requests": said.candidate.requests, "errors": said.candidate.errors},
         "stable": {"requests": said.stable.requests, "errors": said.stable.errors},
@@ -246,9 +249,10 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched) -> None:
         "dropped": said.dropped,
         "source": seen.source,
     }
-    releases.add_facts(world.store, world.release, live=live)
+    judged = {**row["facts"].get("judged", {}), what: data.dump(channels_of(policy, said))}
+    releases.add_facts(world.store, world.release, live=live, judged=judged)
     waiting = seen.move.reason if seen.move.kind == "hold" else ""
-    if world.row()["waiting"] != waiting:
+    if row["waiting"] != waiting:
         releases.update(world.store, world.release, waiting=waiting)
     weight = plan.rungs[seen.rung].weight_permille
     looks.add(world.store, world.release, {

@@ -22,7 +22,7 @@ class FakeMetrics:
     the share of a revision's requests that fail (0 unless said); a revision without a ready copy fails them
     all. Seconds count on the monotonic clock (a position is the last one read), and bear the wall clock's
     time. Equal seeds give equal readings, whenever they are asked for. Set `down` to a reason and the source
-    cannot be read; set `is_stale` and no further second is closed.
+    cannot be read; set `is_stale` and no further second is closed; each is closed `tardy_s` later than `lag_s` says.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class FakeMetrics:
         self.gauges: list[Level] = []
         self.down = ""
         self.is_stale = False
+        self.tardy_s = 0.0
         self._target = target
         self._clock = clock
         self._requests_per_s = requests_per_s
@@ -52,6 +53,13 @@ class FakeMetrics:
         """The last second that is closed; empty before the first."""
         self._make()
         return str(len(self._seconds) - 1) if self._seconds else ""
+
+    def closed_until(self) -> float:
+        """The end of the last second that is closed; raises PenstockError `readings` while down."""
+        if self.down:
+            raise PenstockError("readings", self.down, "fake metrics")
+        self._make()
+        return self._clock.wall_at(len(self._seconds))
 
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position, oldest first; raises PenstockError `readings` while down."""
@@ -85,7 +93,7 @@ class FakeMetrics:
     def _make(self) -> None:
         """Close every second that is over; while `is_stale` none is."""
         self._target.catch_up()
-        closed = int(self._clock.monotonic() - self.lag_s)
+        closed = int(self._clock.monotonic() - self.lag_s - self.tardy_s)
         for second in range(len(self._seconds), closed if not self.is_stale else 0):
             self._seconds.append(self._second(second))
 

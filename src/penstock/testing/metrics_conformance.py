@@ -154,6 +154,17 @@ class MetricsConformance:
         truth = self.serve(metrics, SECOND)
         assert truth == self.sums(self.read(metrics, since))
 
+    def test_what_is_closed_is_told_whole(self, metrics: Metrics) -> None:
+        """`closed_until` is never before what was told, and nothing comes any more of what it closed."""
+        since = metrics.position()
+        self.serve(metrics, FIRST)
+        closed = metrics.closed_until()
+        first = self.read(metrics, since)
+        assert max(one.end for one in first) <= self.successor(metrics).closed_until()
+        self.serve(metrics, SECOND)
+        later = self.read(metrics, first[-1].position)
+        assert [] == [one for one in later if one.end <= closed]
+
     def test_a_restart_loses_nothing_that_was_seen(self, metrics: Metrics) -> None:
         """Counters that begin anew are read on from zero, and nothing is counted twice."""
         if not self.counts_restart:

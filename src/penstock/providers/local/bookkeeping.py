@@ -41,9 +41,6 @@ class Bookkeeping:
     def _open(self) -> Readings:
         if self._readings is None:
             self._readings = Readings(self._folder)
-            if self._readings.is_rotating and self._envoy.is_live:
-                self._envoy.reopen_logs()
-                self._readings.reopened()
         return self._readings
 
     def close(self) -> None:
@@ -144,7 +141,13 @@ class Bookkeeping:
         for _ in range(64):  # at most 64 MiB in one go: the rest a second later
             if not readings.take_in(hung_after_ms * 1000, time.time(), once_per_client=once_per_client):
                 break
-        if self._envoy.is_live and readings.rotate_if_large():
+        if self._envoy.is_live:
+            readings.rotate_if_large()
+        self._reopen(readings)
+
+    def _reopen(self, readings: Readings) -> None:
+        """Tell Envoy of a log that was put aside, by whichever keeper; raises OSError, and then it is told a second later."""
+        if self._envoy.is_live and readings.awaits_reopening:
             self._envoy.reopen_logs()
             readings.reopened()
 

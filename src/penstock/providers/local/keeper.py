@@ -144,7 +144,7 @@ class Keeper:
         self._record()
         wanted = self._wanted
         self._books.keep(
-            wanted.hung_after_ms if wanted else 5000,
+            wanted.hung_after_ms if wanted else 1000,
             is_pressing=bool(wanted and wanted.attended_s),
             once_per_client=bool(wanted and wanted.once_per_client),
         )

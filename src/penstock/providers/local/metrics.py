@@ -30,6 +30,10 @@ class LocalMetrics:
         closed = self._ask("SELECT closed_through FROM position") if self._path.exists() else []
         return str(closed[0][0]) if closed and closed[0][0] is not None else ""
 
+    def closed_until(self) -> float:
+        """The end of the last closed second."""
+        return int(self.position() or -1) + 1.0
+
     def readings(self, since: str) -> list[Reading]:
         """Every closed second after a position; raises PenstockError `readings` when they cannot be had."""
         if not self._path.exists():

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Readings:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit that Envoy's log has gone past
         prepare(self._db)
-        self._reopened_at = time.monotonic()
+        self._reopened_at = inf  # not before Envoy was told: it may still write to a log that was put aside
         self._eras = self._read_eras()
         row = self._db.execute("SELECT split FROM eras ORDER BY rowid DESC LIMIT 1").fetchone()
         self.last_split: dict[str, dict[str, int]] = json.loads(row[0]) if row else {}
@@ -138,10 +139,11 @@ class Readings:
         return True
 
     def rotate_if_large(self) -> bool:
-        """Put a large log aside; True when Envoy must open it anew (then call `reopened`)."""
+        """Put a large log aside; True when one was, and Envoy must open it anew (then call `reopened`)."""
         log, rotated = self._folder.access_log, self._folder.rotated_log
         if rotated.exists() or not log.exists() or log.stat().st_size < _ROTATE_AT:
             return False
+        self._reopened_at = inf
         os.rename(log, rotated)
         _private(log)
         return True
@@ -154,6 +156,11 @@ class Readings:
     def is_rotating(self) -> bool:
         """Whether a log that was put aside is still being read."""
         return self._folder.rotated_log.exists()
+
+    @property
+    def awaits_reopening(self) -> bool:
+        """Whether a log was put aside, and Envoy was not told since."""
+        return self._reopened_at == inf and self.is_rotating
 
     def _store(self, position: Position, folded: Fold) -> None:
         rows = [

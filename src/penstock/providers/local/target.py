@@ -56,7 +56,7 @@ class LocalTarget:
         environment: str,
         folder: Path,
         paths: Callable[[Artifact], list[str]],
-        hung_after_s: float = 5.0,
+        hung_after_s: float = 1.0,
         once_per_client: bool = False,
         synthetic: bool = False,
         checkout: Path | None = None,

@@ -72,7 +72,7 @@ class Wanted:
     environment: str = ""
     listen: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     request_timeout_ms: int = 60_000
-    hung_after_ms: int = 5_000
+    hung_after_ms: int = 1_000
     once_per_client: bool = False
     synthetic_token: str = ""
     drain_s: float = 30.0
