@@ -10,6 +10,7 @@ import click
 
 from penstock import api
 from penstock.cli.completion import environments, words_of_git
+from penstock.cli.patience import told_what_it_does
 from penstock.cli.place import repository
 
 
@@ -30,9 +31,10 @@ def command(
     from penstock.planning import draw_for
     from penstock.render.plan import text, waivers
 
-    seen = draw_for(
-        api.open_desk(), repository(), revision, environment, again=again, older=older, hotfix=hotfix, labels=labels
-    )
+    with told_what_it_does("looks at the commit, at what serves, and back at its traffic"):
+        seen = draw_for(
+            api.open_desk(), repository(), revision, environment, again=again, older=older, hotfix=hotfix, labels=labels
+        )
     today = datetime.fromtimestamp(time.time(), UTC).date()
     if as_json:
         debts = {
