@@ -17,12 +17,10 @@ import numpy as np
 
 from bench import paper
 from bench.paper import CELLS, MARGINS, Asked, Cell, Floats, Traffic, Trial
+from bench.shards import Hits, counted
 from penstock.core.dispersion import dispersion_of
 from penstock.core.simulated import upper_bound
 from penstock.simulation.world import Sky, Weather, arm_of
-
-Hits = dict[str, list[int]]
-"""Rolled back releases of every cell, by margin."""
 
 DAY_S, DAYS = 86_400, 4
 
@@ -100,20 +98,11 @@ def shard(scenario: Scenario, per_cell: int, seed: Sequence[int], span_s: int = 
 
 def measured(scenario: Scenario, asked: Asked) -> tuple[int, Hits]:
     """Releases of each cell, and what was rolled back, over all shards."""
-    number, cells = SCENARIOS.index(scenario), len(scenario.cells)
-    sizes = paper.shards(-(-asked.releases // cells), cells)
-    total: Hits = {name: [0] * cells for name in scenario.margins}
     sample = {second: (10, 3 * (second % 7 == 0)) for second in range(4000)}
     verdict = [*map(paper.fingerprint, MARGINS.values()), f"{dispersion_of(sample):.6f}", str(scenario.weather)]
-    for at, size in enumerate(sizes):
-        if not asked.takes(at):
-            continue
-        seed = [asked.seed, number, at]
-        key = {"table": "truth", "scenario": scenario.name, "per cell": size, "seed": seed, "verdict": verdict}
-        found = paper.remembered(asked, key, lambda size=size, seed=seed: shard(scenario, size, seed))  # type: ignore[misc]
-        total = {name: [a + b for a, b in zip(total[name], found[name], strict=True)] for name in total}
-        paper.told(f"{scenario.name}: shard {at + 1} of {len(sizes)}")
-    return sum(sizes), total
+    key = {"table": "truth", "scenario": scenario.name, "verdict": verdict}
+    number, cells = SCENARIOS.index(scenario), len(scenario.cells)
+    return counted(asked, scenario.name, cells, [number], key, lambda size, seed: shard(scenario, size, seed))
 
 
 def line(scenario: Scenario, margin: str, per_cell: int, hits: list[int]) -> None:

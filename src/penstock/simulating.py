@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite, log
 from statistics import NormalDist
@@ -15,20 +15,23 @@ from penstock.core.latency import EDGES, edge_from
 from penstock.core.limits_asked import limits_asked
 from penstock.core.policies import rollout_policy
 from penstock.core.policy import Policy
+from penstock.core.reading import Reading
 from penstock.errors import PenstockError, UsageError
 from penstock.manifest import Environment
 from penstock.ports import Metrics
 from penstock.providers.secrets import ReferenceSecrets
 from penstock.records import environments
 from penstock.render.words import span
-from penstock.simulation.releases import Course, Step
-from penstock.simulation.study import Study
+from penstock.simulation.releases import FINE_S, Course, Step
+from penstock.simulation.study import Study, look_s
 from penstock.simulation.world import Service
 from penstock.steps.learn import DAY_S, TIMED_S, look_back
 from penstock.worlds import metrics_of
 
-RUNS, RUNS_TIMED, FEWEST = 1000, 400, 100
-_BRIEF_S = 7200.0  # of increments: those that last longer get fewer runs, if nobody says how many
+RUNS, LOOKS = 1000, 7200.0
+RUNS_TIMED, LOOKS_TIMED = 400, 4500.0
+"""Good releases to try, if nobody says how many, where the increments take so many looks; fewer where they take more."""
+FEWEST = 100
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Past:
-    """What is known of an environment: `timed` has its response times. `unknown` says why there is nothing."""
+    """What is known of an environment: `timed` has its response times, `events` how many of each a request of stable's brings.
+    `unknown` says why there is nothing.
+    """
 
     known: Known = NOTHING_KNOWN
     timed: History | None = None
     unknown: str = ""
+    events: Mapping[str, float] = field(default_factory=dict)
 
 
 def past_of(desk: Desk, service: str, environment: Environment) -> Past:
@@ -61,10 +67,24 @@ def past_of(desk: Desk, service: str, environment: Environment) -> Past:
         metrics = _metrics(desk, service, environment)
         known = look_back(metrics, environment, stable)
         timed = summary(metrics.past(TIMED_S, latency=True), stable) if environment.verdict.latency else None
+        rates = environment.verdict.rates
+        events = per_request(metrics.past(DAY_S, latency=False), stable, rates) if rates else {}
     except PenstockError as error:
         return Past(unknown=f"the past cannot be read: {error.what}")
     missing = "" if known.history else f"there is no reading of the last {span(DAY_S)}"
-    return Past(known, timed, missing)
+    return Past(known, timed, missing, events)
+
+
+def per_request(past: Iterable[Reading], stable: str, names: Iterable[str]) -> dict[str, float]:
+    """How many of each event a request of stable's brings, where it told them and there were any."""
+    found = {}
+    mine = [one for one in past if one.revision == stable and one.final and not one.synthetic]
+    for name in names:
+        told = [(one.requests, dict(one.events)[name]) for one in mine if name in dict(one.events)]
+        requests, events = sum(one for one, _ in told), sum(one for _, one in told)
+        if requests and events:
+            found[name] = events / requests
+    return found
 
 
 def _metrics(desk: Desk, service: str, environment: Environment) -> Metrics:
@@ -84,16 +104,21 @@ def study_of(environment: Environment, past: Past, asked: Asked) -> Study:
                          "rollout: canary, or an environment that has one")  # fmt: skip
     history, of = _history(environment, past, asked)
     service, of_times = _service(history, past, asked)
+    traffic = environment.verdict.traffic
+    service = replace(service, own_rps=float(traffic.rps) if traffic else 0.0, events=past.events)
     known = replace(past.known, history=history, quantiles_us=_quantiles(environment, past.known, service))
     policy = rollout_policy(environment, known)
     course = _course(environment)
-    left_out = tuple(_left_out(environment, past, policy, service))
-    judged = replace(policy, rates=(), latency=policy.latency if service.median_ms else ())
-    planned_s = sum(step.duration_s for step in course.steps)
-    usual = round((RUNS_TIMED if judged.latency else RUNS) * min(1.0, _BRIEF_S / planned_s))
+    rates = tuple(rule for rule in policy.rates if rule.name in service.events)
+    judged = replace(policy, rates=rates, latency=policy.latency if service.median_ms else ())
+    planned_s, timed = sum(step.duration_s for step in course.steps), bool(judged.latency)
+    apart_s = look_s(planned_s + course.hold_s, timed=timed)
+    left_out = tuple(_left_out(environment, past, policy, service, apart_s))
+    runs, most = (RUNS_TIMED, LOOKS_TIMED) if timed else (RUNS, LOOKS)
+    usual = round(runs * min(1.0, most / min(planned_s, 2 * FINE_S + planned_s / apart_s)))
     return Study(
         environment.name, judged, course, service, (judged.dispersion + 1) / 2, ", ".join([*of, *of_times]),
-        _outlook(environment, policy, history), left_out, asked.runs or max(FEWEST, usual), asked.seed,
+        _outlook(environment, policy, history), left_out, asked.runs or max(FEWEST, usual), asked.seed, apart_s,
     )  # fmt: skip
 
 
@@ -154,7 +179,7 @@ def _course(environment: Environment) -> Course:
     return Course(tuple(steps), undecided.hold_s, undecided.then)
 
 
-def _left_out(environment: Environment, past: Past, policy: Policy, service: Service) -> Iterator[str]:
+def _left_out(environment: Environment, past: Past, policy: Policy, service: Service, apart_s: int) -> Iterator[str]:
     asked = environment.verdict
     if past.known.errors is None:
         yield "clusters of errors: the past says too little of them, so errors come one by one"
@@ -162,16 +187,17 @@ def _left_out(environment: Environment, past: Past, policy: Policy, service: Ser
         yield "`latency`: the source's buckets were never seen, so it is not judged in a release either"
     elif policy.latency and service.median_ms is None:
         yield "`latency`: no response times are known; --latency p50=20ms,p99=180ms says them"
-    if policy.rates:
-        yield f"counts per request: {', '.join(rule.name for rule in policy.rates)}"
+    if unknown := [rule.name for rule in policy.rates if rule.name not in service.events]:
+        yield f"counts per request: {', '.join(unknown)}; the past does not say how many there are"
     if limits_asked(asked, asked.errors.counted):
         yield "plain limits: they roll back without statistics"
     if asked.fail_if or asked.promote_if:
         yield "`fail_if` and `promote_if`"
-    if asked.traffic:
-        yield "requests of `traffic:`; what they help is in the sentences above"
     if environment.bake:
         yield "the bake: what is found after 100 %"
+    if apart_s > 1:
+        late = f"later than {span(FINE_S)} after its beginning is found up to seven looks late"
+        yield f"seconds: the evidence is looked at every {apart_s} s for the most part, and what is found {late}"
 
 
 def _outlook(environment: Environment, policy: Policy, history: History) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from penstock.core.latency import EDGES, Latency
-from penstock.core.policy import LatencyRule, Policy
+from penstock.core.policy import LatencyRule, Policy, RateRule
 from penstock.core.verdict import GATE, Window, judge, start, step
 from penstock.core.verdict import Counts as Arm
+from penstock.simulation.histograms import Whole
 from penstock.simulation.lanes import Counts, Lanes
 
 BUCKETS = EDGES[120:180]
@@ -21,16 +22,20 @@ POLICIES = {
     "alone": Policy(compared=False, at_most=0.02),
     "clusters": Policy(dispersion=3.0, past=0.002),
     "latency": Policy(latency=LATENCY),
+    "rates": Policy(rates=(RateRule("orders", 0.8, 0.9), RateRule("items", 0.7, 0.8, dispersion=3.0))),
+    "traffic": Policy(traffic=True),
+    "long windows": Policy(latency=LATENCY, traffic=True),
 }
+SPANS_S = {"long windows": 7.0}
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_look_is_the_products(name: str) -> None:
     """Odds, acceptance and conviction agree at every look, through pools, eras, silent arms, shocks and late faults."""
-    policy = POLICIES[name]
+    policy, span_s = POLICIES[name], SPANS_S.get(name, 1.0)
     lanes, seconds = (60, 150) if policy.latency else (400, 240)
     rng = np.random.default_rng(5)
-    vector = Lanes(policy, lanes, edges=BUCKETS)
+    vector = Lanes(policy, lanes, times=Whole(lanes, BUCKETS))
     states = [start(policy) for _ in range(lanes)]
     traffic = rng.choice([0.3, 3.0, 40.0, 400.0], lanes)
     weight = rng.choice([0.01, 0.05, 0.25, 0.5], lanes)
@@ -49,14 +54,26 @@ def test_every_look_is_the_products(name: str) -> None:
         slow = (
             [_histograms(rng, n, s) for n, s in ((n_c, sick), (n_b, np.ones(lanes)))] if policy.latency else [None] * 2
         )
-        vector.step(float(second), Counts(n_c, k_c, n_b, k_b, slow[0], slow[1]), era)
-        for lane in range(lanes):
-            window = Window(
-                float(second), Arm(int(n_c[lane]), int(k_c[lane])), Arm(int(n_b[lane]), int(k_b[lane])), int(era[lane])
+        events = {rule.name: tuple(_events(rng, n, s) for n, s in ((n_c, sick), (n_b, 1.0))) for rule in policy.rates}
+        own = None
+        if policy.traffic:
+            sent = [rng.poisson(2.0 * (rng.random(lanes) < 0.8)) for _ in range(2)]
+            n, m = (
+                rng.binomial(one, np.minimum(0.9, wrong * times * shock))
+                for one, times in zip(sent, (sick, 1.0), strict=True)
             )
+            own = Counts(sent[0], n, sent[1], m, span_s=span_s)
+        begin = second * span_s
+        vector.step(begin, Counts(n_c, k_c, n_b, k_b, slow[0], slow[1], events, span_s), era, own)
+        for lane in range(lanes):
+            window = _window(begin, (n_c, k_c, n_b, k_b), lane, int(era[lane]), span_s)
+            window = replace(window, events={one: (int(c[lane]), int(b[lane])) for one, (c, b) in events.items()})
             if slow[0] is not None and slow[1] is not None:
                 window = replace(window, slow=(_sparse(slow[0][lane]), _sparse(slow[1][lane])))
             states[lane] = step(policy, states[lane], window)
+            if own:
+                mine = _window(begin, (own.n_c, own.k_c, own.n_b, own.k_b), lane, int(era[lane]), span_s)
+                states[lane] = step(policy, states[lane], replace(mine, synthetic=True))
         said = [judge(policy, state) for state in states]
         assert np.allclose([min(one.odds, 1e200) for one in said], np.minimum(vector.odds, 1e200), rtol=1e-9)
         assert np.allclose(
@@ -65,6 +82,15 @@ def test_every_look_is_the_products(name: str) -> None:
         assert [one.outcome == "unhealthy" for one in said] == vector.convicted.tolist()
         assert [one.outcome == "healthy" for one in said] == vector.healthy(GATE).tolist()
     assert 0 < vector.convicted.sum() < lanes
+
+
+def _window(second: float, arms: tuple[np.ndarray, ...], lane: int, era: int, span_s: float) -> Window:
+    n_c, k_c, n_b, k_b = (int(one[lane]) for one in arms)
+    return Window(second, Arm(n_c, k_c), Arm(n_b, k_b), era, span_s)
+
+
+def _events(rng: np.random.Generator, requests: np.ndarray, sick: np.ndarray | float) -> np.ndarray:
+    return rng.poisson(0.3 * requests / sick)
 
 
 def _histograms(rng: np.random.Generator, requests: np.ndarray, slower: np.ndarray) -> np.ndarray:

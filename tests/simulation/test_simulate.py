@@ -17,9 +17,10 @@ from penstock import shell
 from penstock.cli import root
 from penstock.core.history import History
 from penstock.core.known import Known
+from penstock.core.reading import Reading
 from penstock.errors import UsageError
 from penstock.manifest.verdict import Verdict
-from penstock.simulating import Asked, Past, study_of
+from penstock.simulating import Asked, Past, per_request, study_of
 from penstock.testing.simulation import environment
 from tests.cli import beside, penstock
 from tests.site import Site
@@ -27,6 +28,9 @@ from tests.site import Site
 DOCS = Path(__file__).parents[2] / "docs/reference"
 SCHEMA = json.loads((DOCS / "simulation.schema.json").read_text())
 LATENCY = Verdict.model_validate({"latency": {"p99": {"against_stable": "1.3x"}}, "undecided": {"hold": "60s"}})
+ORDERS = {"is": "rate", "query": "orders_total", "at_least_of_stable": "0.8x"}
+RATES = Verdict.model_validate({"measures": {"orders": ORDERS}, "undecided": {"hold": "60s"}})
+OWN = Verdict.model_validate({"traffic": {"get": ["/"], "rps": 5}, "undecided": {"hold": "60s"}})
 PAST = Past(Known(History(40.0, 0.002, 20, 7200.0, 10_000), errors=3.0))
 CANARY = '{is: canary, increments: ["10% up to 1m", "50% up to 1m"]}'
 
@@ -108,11 +112,44 @@ def test_response_times_follow_what_was_said() -> None:
     assert 30_000 == pytest.approx(study_of(asked, timed, Asked()).service.quantile_us(0.95))
 
 
-def test_a_long_rollout_gets_fewer_runs() -> None:
-    """Unless somebody says how many: so that there is an answer soon."""
-    long = environment({"is": "canary", "increments": ["10% for 5h"]})
-    assert 1000 > study_of(long, PAST, Asked()).runs
+def test_a_long_rollout_gets_fewer_runs_and_looks() -> None:
+    """So that there is an answer soon: fewer releases unless somebody says how many, and longer windows, which is said."""
+    brief, long = (environment({"is": "canary", "increments": [f"10% for {hours}h"]}) for hours in (1, 72))
+    study = study_of(long, PAST, Asked())
+    assert 1000 > study.runs
     assert 5000 == study_of(long, PAST, Asked(runs=5000)).runs
+    assert (1, 30) == (study_of(brief, PAST, Asked()).look_s, study.look_s)
+    said = (
+        "seconds: the evidence is looked at every 30 s for the most part, and what is found later than 30 min after its"
+        " beginning is found up to seven looks late"
+    )
+    assert (said,) == study.left_out
+
+
+def test_rates_need_a_past_that_tells_them() -> None:
+    """How many events a request brings is what stable told; where it told nothing, the rate is left out, and that is said."""
+    asked = environment().model_copy(update={"verdict": RATES})
+    study = study_of(asked, replace(PAST, events={"orders": 0.2}), Asked())
+    assert (["orders"], ()) == ([rule.name for rule in study.policy.rates], study.left_out)
+    assert {"orders": 0.2} == study.service.events
+    without = study_of(asked, PAST, Asked())
+    assert ((), 1) == (without.policy.rates, len(without.left_out))
+    assert "counts per request: orders; the past does not say how many there are" in without.left_out[0]
+
+
+def test_events_are_counted_where_stable_told_them() -> None:
+    """Requests whose events nobody told, and those of others or of our own, are not reckoned with."""
+    one = Reading("web", "old", 0.0, 1.0, 100, 0, 1, events=(("orders", 20),))
+    past = [one, replace(one, events=()), replace(one, revision="new"), replace(one, synthetic=True),
+            replace(one, requests=300, events=(("orders", 20),))]  # fmt: skip
+    assert {"orders": 0.1} == per_request(past, "old", ["orders", "payments"])
+
+
+def test_requests_of_our_own_are_simulated() -> None:
+    """`traffic:` sends its requests on paper, too."""
+    asked = environment().model_copy(update={"verdict": OWN})
+    study = study_of(asked, PAST, Asked())
+    assert (True, 5.0, ()) == (study.policy.traffic, study.service.own_rps, study.left_out)
 
 
 def test_json_is_as_its_schema_says(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

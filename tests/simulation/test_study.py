@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core.latency import EDGES
-from penstock.core.policy import LatencyRule, Policy
+from penstock.core.policy import LatencyRule, Policy, RateRule
 from penstock.core.rollout import Place, Standing, ladder, next_move
 from penstock.core.simulated import Fault, Found, upper_bound
 from penstock.core.target import Capabilities
 from penstock.core.verdict import GATE
 from penstock.manifest.rollout import Rollout
+from penstock.simulation.histograms import Whole
 from penstock.simulation.lanes import Counts, Lanes
 from penstock.simulation.quantiles import edges_near
 from penstock.simulation.releases import PROMOTED, ROLLED_BACK, RUNNING, UNDECIDED, Course, Ladder, Step
-from penstock.simulation.study import Study, along, find
+from penstock.simulation.study import LOOKS, LOOKS_S, LOOKS_TIMED, Study, along, find, look_s
 from penstock.simulation.world import Fault as Wrong
 from penstock.simulation.world import Service
 
@@ -170,13 +171,61 @@ def test_response_times_are_tried_where_they_are_judged() -> None:
     assert harmed.mean > 0
 
 
+def test_rates_are_tried_where_they_are_judged() -> None:
+    """A candidate with half as many events goes back, at no harm that could be counted; what the margin allows is marked."""
+    service = replace(STUDY.service, events={"orders": 0.3})
+    study = replace(STUDY, service=service, policy=replace(POLICY, rates=(RateRule("orders", 0.8, 0.9),)), runs=40)
+    seen = find(study)
+    half = fault(seen, "half as many orders")
+    assert (False, None, half.runs) == (half.inside, half.harmed, half.found)
+    assert fault(find(replace(study, policy=replace(POLICY, rates=(RateRule("orders", 0.4, 0.5),)))), "half").inside
+    assert seen.good.promoted > 0.9 * seen.good.runs
+
+
+def test_requests_of_our_own_help_where_users_are_few() -> None:
+    """With `traffic:` good ones are promoted sooner at a request a second; no time is foretold, which knows users alone."""
+    quiet = replace(STUDY, service=Service(1, 0.01), course=replace(SHORT, hold_s=1200), runs=60)
+    alone, helped = (
+        find(quiet),
+        find(replace(quiet, policy=replace(POLICY, traffic=True), service=Service(1, 0.01, own_rps=50.0))),
+    )
+    assert helped.good.promoted > 1.5 * alone.good.promoted
+    soon, late = fault(helped, "10x").found_s, fault(alone, "10x").found_s
+    assert soon is not None
+    assert late is not None
+    assert soon.mean < late.mean / 3
+    assert [None] * len(helped.faults) == [one.predicted_s or one.limit_s for one in helped.faults]
+
+
+def test_longer_windows_find_as_much() -> None:
+    """Faults are found to the second in the half hour from their beginning; others are no different but for chance."""
+    course = Course((Step(0.02, 4000), Step(0.05, 4000)), hold_s=300)
+    fine, coarse = (find(replace(STUDY, course=course, look_s=apart)) for apart in (1, 30))
+    assert 2 >= coarse.good.rolled_back
+    for name, late_s in (("5x the errors, ", 1), ("10x", 1), ("5x the errors after", 45)):
+        one, other = fault(fine, name), fault(coarse, name)
+        assert (one.found, one.runs) == (other.found, other.runs)
+        assert one.found_s is not None
+        assert other.found_s is not None
+        assert abs(other.found_s.mean - one.found_s.mean) < late_s
+
+
+def test_a_rollout_of_days_has_no_more_looks_than_one_of_hours() -> None:
+    """A second apart where it lasts hours; so far apart in days that an answer takes seconds; a pool of a minute at most."""
+    hour = 3600.0
+    assert [1, 1, 10, 30, 60] == [look_s(hours * hour, timed=False) for hours in (1.5, 2.5, 24, 72, 1000)]
+    assert [1, 15, 60] == [look_s(hours * hour, timed=True) for hours in (1.5, 24, 72)]
+    assert LOOKS_TIMED < LOOKS
+    assert sorted(LOOKS_S) == list(LOOKS_S)
+
+
 def test_few_buckets_judge_as_all_do() -> None:
     """Over the buckets near the quantiles every look is the same as over all of them."""
     rules = (LatencyRule(0.5, None, 1.1, 0.0, 2.6), LatencyRule(0.99, 300_000.0, 1.2, 2000.0, 3.0, past_us=100_000.0))
     policy, service, rng, lanes = Policy(latency=rules), Service(100, 0.01, 20.0, 0.7), np.random.default_rng(1), 40
     near = edges_near(policy, {rule.quantile: service.quantile_us(rule.quantile) for rule in rules})
     groups = np.searchsorted(np.array(near), np.array(EDGES))
-    every, few = Lanes(policy, lanes, edges=EDGES), Lanes(policy, lanes, edges=near)
+    every, few = (Lanes(policy, lanes, times=Whole(lanes, some)) for some in (EDGES, near))
     logs = np.log(np.array(EDGES[:-1]))
     for second in range(60):
         hists = []

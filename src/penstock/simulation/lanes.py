@@ -1,47 +1,38 @@
 """The verdict over many releases at once: the same fold as `core.verdict`, a lane for each release, in numpy.
 
 A test holds every look of it against the product's own fold. Winnings are kept as plain numbers instead of logarithms: what
-falls below 1e-300 is as good as nothing, and what exceeds it is kept there. Rates of the business are left out.
+falls below 1e-300 is as good as nothing, and what exceeds it is kept there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.core.eprocess import CAP, MOST, Margin, Prior
-from penstock.core.policy import AS_FAST, AS_GOOD, SLOWER, WORSE, LatencyRule, Policy
-from penstock.simulation.quantiles import Quantiles
+from penstock.core.eprocess import Margin, Prior
+from penstock.core.policy import AS_FAST, AS_GOOD, AS_MANY, FEWER, SLOWER, WORSE, Policy, RateRule
+from penstock.simulation.factors import best_bets, limit_factors, log_factors, paired_factors
+from penstock.simulation.histograms import Drawn, Whole
+from penstock.simulation.pools import Counts, Pool, Pools
+from penstock.simulation.quantiles import Judged, Quantiles
+from penstock.simulation.winnings import Factors, Winnings
+
+__all__ = ["Counts", "Lanes"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_LEAST_B = 1e-9
-_PAYABLE = 0.95
 _MEMORY_S = 10.0
-_ENOUGH_ALONE = 20
-_WORSE, _AS_GOOD = np.array(WORSE.ratios)[:, None], np.array(AS_GOOD.ratios)[:, None]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """One second of every lane: requests and errors of both arms; with latency, histograms shaped (lanes, buckets)."""
-
-    n_c: Ints
-    k_c: Ints
-    n_b: Ints
-    k_b: Ints
-    slow_c: Ints | None = None
-    slow_b: Ints | None = None
+_SOME_BASE = 0.1  # without points in the margin the best bet does not depend on the base
 
 
 class Lanes:
     """The state of every lane. `dispersion` and `past` may differ by lane, where the policy's own do not hold for all.
 
-    `edges` are the upper edges of the histograms' buckets, for policies with latency rules.
+    `times` are the response times, for policies with latency rules.
     """
 
     def __init__(
@@ -50,215 +41,162 @@ class Lanes:
         lanes: int,
         dispersion: Floats | None = None,
         past: Floats | None = None,
-        edges: tuple[float, ...] = (),
+        times: Whole | Drawn | None = None,
     ) -> None:
         self.policy, self.lanes = policy, lanes
-        self._dispersion = np.full(lanes, policy.dispersion) if dispersion is None else dispersion
+        spread = np.full(lanes, policy.dispersion) if dispersion is None else dispersion
+        self._dispersion = None if (spread == 1).all() else spread
         before = np.full(lanes, 0.5 if policy.past is None else 500 * policy.past)
         self._prior = before if past is None else 500 * past
-        starts = policy.starts
-        self._bets = {name: starts.at_once * _shares(prior, lanes) for name, prior in policy.priors.items()}
-        self._started = {name: np.zeros(lanes, np.int64) for name in policy.priors}
-        self._for = {name: _shares(prior, lanes) for name, prior in policy.accepting.items()}
-        self._pool = np.zeros((4, lanes), np.int64)
-        self._pool_second, self._pool_span = np.zeros(lanes), np.zeros(lanes)
-        self._pool_era = np.zeros(lanes, np.int64)
+        self._against = Winnings(policy.priors, lanes, policy.starts.at_once)
+        self._for = Winnings(policy.accepting if policy.priors else {}, lanes)
+        self._started = np.zeros(lanes, np.int64)
+        self._users = Pools(policy, lanes, [rule.name for rule in policy.rates if policy.compared])
+        self._own = Pools(policy, lanes) if "traffic" in policy.priors else None
         self._seen = np.zeros((4, lanes), np.int64)  # judged in pairs
         self._recent = {name: np.zeros((2, lanes)) for name in policy.priors if name.endswith(("absolute", "limit"))}
         self.watched_s = np.zeros(lanes)
         self.odds, self.acceptance = np.ones(lanes), np.ones(lanes)
         self.convicted: Mask = np.zeros(lanes, bool)
-        self._slow = Quantiles(policy, lanes, edges) if policy.latency else None
-        nothing, broken = np.zeros(lanes), np.minimum(1.0, _WORSE * np.full(lanes, policy.at_most or 0.0))
-        self._limit_bets = (  # always the same: it depends on nothing that is seen
-            np.maximum(1.0, _best(broken, nothing, nothing, policy.limit, self._dispersion))
-            if policy.at_most
-            else broken
-        )
+        self._slow = Quantiles(policy, lanes, times) if policy.latency and times else None
+        self._limit_bets = self._bets_on_the_limit()
 
-    def step(self, second: float, now: Counts, era: Ints) -> None:
-        """One more second of every lane; lanes that were convicted stay as they were."""
-        some = (now.n_c + now.n_b > 0) & ~self.convicted
-        apart = (self._pool_era != era) | (np.abs(second - self._pool_second) >= self.policy.pool_s)
-        stale = some & (self._pool_span > 0) & apart
-        if stale.any():
-            self._judge(np.flatnonzero(stale))
-            some &= ~self.convicted
-        fresh = some & (self._pool_span == 0)
-        self._pool_second[fresh], self._pool_era[fresh] = second, era[fresh]
-        for row, counts in zip(self._pool, (now.n_c, now.k_c, now.n_b, now.k_b), strict=True):
-            np.add(row, counts, out=row, where=some)
-        if self._slow and now.slow_c is not None and now.slow_b is not None:
-            self._slow.pool(some, now.slow_c, now.slow_b)
-        self._pool_span[some] += 1.0
-        n_c, n_b, enough = self._pool[0], self._pool[2], self.policy.pool_requests
-        both = np.minimum(n_c, n_b) if self.policy.compared else n_c
-        full = (both >= enough) | (n_c >= _ENOUGH_ALONE * enough) | (self._pool_span >= self.policy.pool_s)
-        full &= some
-        if full.any():
-            self._judge(np.flatnonzero(full))
+    def step(self, second: float, now: Counts, era: Ints, own: Counts | None = None) -> None:
+        """One more window of every lane; lanes that were convicted stay as they were. `own`: Penstock's own requests."""
+        self._gather(self._users, second, now, era)
+        if self._own and own:
+            self._gather(self._own, second, own, era)
 
     def healthy(self, gate: float) -> Mask:
         """Lanes that are accepted."""
         return (self.acceptance >= 1 / self.policy.false_promotions) & (self.odds < gate) & ~self.convicted
 
-    def _judge(self, at: Ints) -> None:
+    def weighed(self, weights: Mapping[str, float], at: Ints | None = None) -> Floats:
+        """What the channels have won in some lanes or all, cash included, with weights that add up to 1."""
+        started = self._started if at is None else self._started.take(at)
+        return self._against.weighed(weights, at) + (self.policy.starts.later - started) * self.policy.starts.each
+
+    def _gather(self, pools: Pools, second: float, now: Counts, era: Ints) -> None:
+        some = (now.n_c + now.n_b > 0) & ~self.convicted
+        apart = some & pools.is_apart(second, era)
+        if apart.any():
+            self._judge(pools, np.flatnonzero(apart))
+            some &= ~self.convicted
+        pools.add(second, now, era, some)
+        if self._slow and pools is self._users:
+            self._slow.add(now)
+        full = some & pools.is_full()
+        if full.any():
+            self._judge(pools, np.flatnonzero(full))
+
+    def _judge(self, pools: Pools, at: Ints) -> None:
         """Judge the pools of some lanes, and empty them."""
-        policy = self.policy
-        n_c, k_c, n_b, k_b = (row[at].astype(np.float64) for row in self._pool)
-        span, paired = self._pool_span[at], (n_c > 0) & (n_b > 0)
-        split = np.divide(n_c, n_b, out=np.zeros_like(n_c), where=n_b > 0)
-        known = self._seen[:, at]
-        seen_n, seen_k = (known[2], known[3]) if policy.compared else (known[0], known[1])
-        base = (seen_k + self._prior[at]) / (seen_n + 500)
-        spread = self._dispersion[at]
-        against: dict[str, Floats] = {}
-        accepting: dict[str, Floats] = {}
+        pool = Pool(pools, at, self._dispersion)
+        against, accepting = self._against.factors(at), self._for.factors(at)
+        if pools is self._own:
+            self._errors(pool, ("traffic", "traffic"), against, accepting)
+        else:
+            self._errors(pool, ("relative", "errors"), against, accepting)
+            self._limit(pool, against)
+            if self._slow:
+                self._latency(pool, self._slow.look(at), against, accepting)
+                self._slow.judged(at, pool.span_s)
+            for rule in self.policy.rates if self.policy.compared else ():
+                _rate(rule, pool, against, accepting)
+        self._grow(at, against, accepting)
+        if pools is self._users:
+            self._seen[:, at] += pools.counts[:, at] * self._able(pool)
+            self.watched_s[at] += pool.span_s
+        pools.empty(at)
+
+    def _able(self, pool: Pool) -> Mask:
+        return pool.paired if self.policy.compared else pool.counts[0] > 0
+
+    def _errors(self, pool: Pool, names: tuple[str, str], against: Factors, accepting: Factors) -> None:
+        policy, spread = self.policy, pool.dispersion
+        seen_n, seen_k = (
+            self._seen[2:].take(pool.at, axis=1) if policy.compared else self._seen[:2].take(pool.at, axis=1)
+        )
+        base = (seen_k + self._prior.take(pool.at)) / (seen_n + 500)
         if policy.compared:
-            edge = policy.margin.ratio * base + policy.margin.points
-            worse = np.minimum(1.0, _WORSE * edge)
-            best = np.maximum(1.0, _best(worse, base, split, policy.margin, spread))
-            factors = _factors(n_c, k_c, k_b, split, best, policy.margin, spread)
-            against["relative"] = np.where(paired[:, None], factors, 0.0)
+            worse = np.minimum(1.0, _times(WORSE, policy.margin.ratio * base + policy.margin.points))
+            bets = np.maximum(1.0, best_bets(worse, base, pool.split, policy.margin, spread))
+            against.put(names[0], log_factors(pool.counts, pool.split, bets, policy.margin, spread), pool.paired)
         if policy.accepting:
-            margin = policy.accepted
-            good = np.minimum(1.0, _AS_GOOD * base)
-            best = np.minimum(1.0, _best(good, base, split, margin, spread))
-            factors = _factors(n_c, k_c, k_b, split, best, margin, spread)
-            able = paired if policy.compared else n_c > 0
-            accepting["errors"] = np.where(able[:, None], factors, 0.0)
-        if "absolute" in policy.priors and policy.at_most is not None:
-            best = self._limit_bets[:, at]
-            factors = _factors(n_c, k_c, k_b, np.zeros_like(n_c), best, policy.limit, spread)
-            against["absolute"] = self._unless_broken("absolute", at, n_b, k_b, span, policy.at_most, factors)
-        if self._slow:
-            self._quantiles(self._slow, at, span, against, accepting)
-        for name, factors in against.items():
-            self._grow(name, at, factors)
-        for name, factors in accepting.items():
-            prior = self._for[name][at] * np.exp(np.minimum(factors, CAP))
-            self._for[name][at] = np.minimum(prior, MOST)
-        counted = paired if policy.compared else n_c > 0
-        self._seen[:, at] += self._pool[:, at] * counted
-        self.watched_s[at] += span
-        self._pool[:, at], self._pool_span[at] = 0, 0.0
-        self._settle(at)
+            good = np.minimum(1.0, _times(AS_GOOD, base))
+            bets = np.minimum(1.0, best_bets(good, base, pool.split, policy.accepted, spread))
+            found = log_factors(pool.counts, pool.split, bets, policy.accepted, spread)
+            accepting.put(names[1], found, self._able(pool))
 
-    def _grow(self, name: str, at: Ints, factors: Floats) -> None:
-        """Later starts first, then what the window pays."""
-        starts, process = self.policy.starts, self._bets[name][at]
-        due = np.minimum(starts.later, self.watched_s[at] // starts.every_s).astype(np.int64)
-        begun = np.maximum(0, due - self._started[name][at])
-        if begun.any():
-            process += (begun * starts.each)[:, None] * np.array(self.policy.priors[name].shares)
-        self._started[name][at] = np.maximum(due, self._started[name][at])
-        self._bets[name][at] = np.minimum(process * np.exp(np.minimum(factors, CAP)), MOST)
+    def _bets_on_the_limit(self) -> Floats:
+        """Always the same: they depend on nothing that is seen."""
+        if not self.policy.at_most:
+            return np.ones((len(WORSE), self.lanes))
+        nothing = np.zeros(self.lanes)
+        broken = np.minimum(1.0, _times(WORSE, nothing + self.policy.at_most))
+        return np.maximum(1.0, best_bets(broken, nothing, nothing, self.policy.limit, self._dispersion))
 
-    def _settle(self, at: Ints) -> None:
-        """Odds and acceptance of the lanes that were judged, and whether they are convicted now."""
-        odds, starts = np.zeros(len(at)), self.policy.starts
-        for name, share in self.policy.weights.items():
-            cash = (starts.later - self._started[name][at]) * starts.each
-            odds += share * (self._bets[name][at].sum(axis=1) + cash)
-        self.odds[at] = odds
-        self.convicted[at] = odds >= 1 / self.policy.false_rollbacks
-        if self._for:
-            self.acceptance[at] = np.min([process[at].sum(axis=1) for process in self._for.values()], axis=0)
+    def _limit(self, pool: Pool, against: Factors) -> None:
+        if self.policy.at_most is not None:
+            _, _, n_b, k_b = pool.counts
+            bets = self._limit_bets.take(pool.at, axis=1)
+            found = log_factors(pool.counts, pool.split, bets, self.policy.limit, pool.dispersion)
+            against.put("absolute", found, self._is_kept("absolute", pool, n_b, k_b, self.policy.at_most))
 
-    def _unless_broken(
-        self, name: str, at: Ints, requests: Floats, beyond: Floats, span: Floats, limit: float, factors: Floats
-    ) -> Floats:
-        """No evidence where stable itself breaks a limit, lately or in this very window."""
-        kept = 0.5 ** (span / _MEMORY_S)
-        recent = self._recent[name][:, at] * kept + np.array([requests, beyond])
-        self._recent[name][:, at] = recent
-        broken = (recent[1] > limit * recent[0]) | (beyond > limit * requests)
-        return np.where((broken & self.policy.compared)[:, None], 0.0, factors)
+    def _is_kept(self, name: str, pool: Pool, requests: Floats, beyond: Floats, limit: float) -> Mask:
+        """Whether stable itself keeps a limit, lately and in this very window: elsewhere it is suspended."""
+        recent = self._recent[name].take(pool.at, axis=1) * 0.5 ** (pool.span_s / _MEMORY_S)
+        recent += np.array([requests, beyond])
+        self._recent[name][:, pool.at] = recent
+        kept: Mask = (recent[1] <= limit * recent[0]) & (beyond <= limit * requests)
+        return kept if self.policy.compared else np.ones_like(kept)
 
-    def _quantiles(
-        self, slow: Quantiles, at: Ints, span: Floats, against: dict[str, Floats], accepting: dict[str, Floats]
-    ) -> None:
-        for rule in self.policy.latency:
-            if rule.at_most_us is not None:
-                self._limit(slow, rule, at, span, against)
-            if rule.ratio is not None and self.policy.compared:
-                found = slow.compared(rule, at)
-                sizes = slow.size_c(at), slow.size_b(at)
-                worse = _paired(sizes[0], found.strict, sizes[1], found.stable, SLOWER, found.share) / rule.dispersion
-                as_fast = _paired(sizes[0], found.wide, sizes[1], found.stable, AS_FAST, found.share) / rule.dispersion
-                known = found.known
-                against[rule.name] = np.where(known[:, None], worse, 0.0)
-                if rule.name in self._for:
-                    accepting[rule.name] = np.where(known[:, None], as_fast, 0.0)
-        slow.judged(at, span)
+    def _latency(self, pool: Pool, seen: Judged, against: Factors, accepting: Factors) -> None:
+        n_c, n_b = seen.n_c, seen.n_b
+        for rule, found in zip(self.policy.latency, seen.rules, strict=True):
+            if found.limit:
+                limit, name = 1 - rule.quantile, f"{rule.name} limit"
+                kept = self._is_kept(name, pool, n_b, found.limit[1], limit)
+                against.put(name, limit_factors(n_c, found.limit[0], limit, SLOWER) / rule.dispersion, kept)
+            for factors, beyond, prior in ((against, found.strict, SLOWER), (accepting, found.wide, AS_FAST)):
+                if beyond is not None:
+                    logs = paired_factors((n_c, beyond, n_b, found.stable), prior, found.share)
+                    factors.put(rule.name, logs / rule.dispersion, found.known)
 
-    def _limit(self, slow: Quantiles, rule: LatencyRule, at: Ints, span: Floats, against: dict[str, Floats]) -> None:
-        limit = 1 - rule.quantile
-        n_c, n_b = slow.size_c(at), slow.size_b(at)
-        k_c, k_b = slow.beyond(rule, at)
-        shares = np.array([odds * limit / (1 + (odds - 1) * limit) for odds in SLOWER.ratios])
-        factors = k_c[:, None] * np.log(shares / limit) + (n_c - k_c)[:, None] * (np.log1p(-shares) - np.log1p(-limit))
-        name = f"{rule.name} limit"
-        against[name] = self._unless_broken(name, at, n_b, k_b, span, limit, factors / rule.dispersion)
+    def _grow(self, at: Ints, against: Factors, accepting: Factors) -> None:
+        """Later starts first, then what the window pays; then odds and acceptance of these lanes, and who is convicted."""
+        policy, starts = self.policy, self.policy.starts
+        due = np.minimum(starts.later, self.watched_s.take(at) // starts.every_s).astype(np.int64)
+        fresh = (due - self._started.take(at)).astype(np.float64) * starts.each
+        self._against.grow(at, against, fresh)
+        self._started[at] = due
+        self.odds[at] = odds = self.weighed(policy.weights, at) if policy.weights else np.ones(len(at))
+        self.convicted[at] = odds >= 1 / policy.false_rollbacks
+        if policy.accepting:
+            self._for.grow(at, accepting)
+            self.acceptance[at] = _accepted(policy, self._for.won(at))
 
 
-def _shares(prior: Prior, lanes: int) -> Floats:
-    return np.tile(np.array(prior.shares), (lanes, 1))
-
-
-def _best(alternative: Floats, base: Floats, split: Floats, margin: Margin, spread: Floats) -> Floats:
-    """`eprocess.best_bet`, for every lane; `alternative` and what is found are shaped (bets, lanes)."""
-    single = _growth(alternative, base, split, margin)
-    if (spread == 1).all():
-        return single
-    share, edge = margin.ratio * split, margin.ratio * base + margin.points
-    own = share * margin.ratio * base / edge
-    worse = alternative / edge
-    seen = 1 + worse * own
-    root = np.sqrt(seen * seen + (spread * spread - 1) * worse * (1 + own) ** 2)
-    y = 2 * (worse - 1) / (spread * seen + root)
-    most = np.divide(_PAYABLE * 2, (spread + 1) * share, out=np.full_like(share, np.inf), where=share > 0)
-    return np.where(spread == 1, single, 1 + np.minimum(y, most))
-
-
-def _growth(alternative: Floats, base: Floats, split: Floats, margin: Margin) -> Floats:
-    """`eprocess.growth_optimal`, for every lane."""
-    share = margin.ratio * split
-    linear = share * alternative + margin.ratio * base + margin.points * (1 + share)
-    constant = alternative * (1 + share)
-    root = np.sqrt(np.maximum(0.0, linear * linear - 4 * margin.points * share * constant))
-    a = 2 * constant / (linear + root)
-    most = 1 + np.divide(1 - _LEAST_B, share, out=np.full_like(share, np.inf), where=share > 0)
-    found: Floats = np.minimum(a, most)
+def _accepted(policy: Policy, won: dict[str, Floats]) -> Floats:
+    """The least of what must be accepted; Penstock's own requests stand for users' where these are too few to tell."""
+    errors, own = won.pop("errors"), won.pop("traffic", None)
+    if own is not None:
+        errors = np.maximum(errors, np.minimum(own, errors / policy.false_promotions))
+    found: Floats = np.min([errors, *won.values()], axis=0)
     return found
 
 
-def _factors(
-    n_c: Floats, k_c: Floats, k_b: Floats, split: Floats, best: Floats, margin: Margin, spread: Floats
-) -> Floats:
-    """`eprocess.log_factors`, for every lane; shaped (lanes, bets)."""
-    m, share, gain = (spread + 1) / 2, margin.ratio * split, best - 1
-    paid = k_c * _paid(gain, m) - n_c * margin.points * gain
-    if margin.ratio:
-        paid = paid + k_b * _paid(-share * gain, m)
-    return paid.T
+def _rate(rule: RateRule, pool: Pool, against: Factors, accepting: Factors) -> None:
+    base = np.full(len(pool.at), _SOME_BASE)
+    spread = None if rule.dispersion == 1 else np.full(len(pool.at), rule.dispersion)
+    counts = pool.with_events(rule.name)
+    margin, accepted = Margin(rule.ratio, 0.0), Margin(rule.promote_ratio, 0.0)
+    fewer = np.minimum(1.0, best_bets(_times(FEWER, rule.ratio * base), base, pool.split, margin, spread))
+    against.put(rule.name, log_factors(counts, pool.split, fewer, margin, spread), pool.paired)
+    many = np.maximum(1.0, best_bets(_times(AS_MANY, base), base, pool.split, accepted, spread))
+    accepting.put(rule.name, log_factors(counts, pool.split, many, accepted, spread), pool.paired)
 
 
-def _paid(gain: Floats, cluster: Floats) -> Floats:
-    paid: Floats = np.log1p(cluster * gain) - np.log1p((cluster - 1) * gain)
-    return paid
-
-
-def _paired(n_c: Floats, k_c: Floats, n_b: Floats, k_b: Floats, prior: Prior, base: Floats) -> Floats:
-    """`eprocess.paired_factors`, for every lane; shaped (lanes, bets)."""
-    both = np.maximum(n_c + n_b, 1)
-    found = []
-    for odds in prior.ratios:
-        p_c = odds * base / (1 + (odds - 1) * base)
-        p_0 = (n_c * p_c + n_b * base) / both
-        log_p, log_q = np.log(p_0), np.log1p(-p_0)
-        candidate = k_c * (np.log(p_c) - log_p) + (n_c - k_c) * (np.log1p(-p_c) - log_q)
-        stable = k_b * (np.log(base) - log_p) + (n_b - k_b) * (np.log1p(-base) - log_q)
-        found.append(candidate + stable)
-    able = ((n_c > 0) & (n_b > 0))[:, None]
-    return np.where(able, np.stack(found, axis=1), 0.0)
+def _times(prior: Prior, base: Floats) -> Floats:
+    """The alternatives of a prior, shaped (bets, lanes)."""
+    return np.array(prior.ratios)[:, None] * base

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from penstock.core import slow
 from penstock.core.policy import LatencyRule, Policy
+from penstock.simulation.histograms import Drawn, Whole
+from penstock.simulation.pools import Counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,101 +43,123 @@ def edges_near(policy: Policy, quantiles_us: Mapping[float, float]) -> tuple[flo
 
 @dataclass(frozen=True)
 class Beyond:
-    """Of each lane's pool: whether stable's quantile is known, its share beyond; stable's requests beyond it, and the
-    candidate's beyond the strict edge (against it) and the wide one (for it).
+    """For one rule, of each lane: whether stable's quantile is known, and its share beyond; stable's requests beyond it, and
+    the candidate's beyond the strict edge (against it) and the wide one (for it); both arms' beyond the limit.
+
+    What the rule does not ask, or nobody can be accepted by, is None.
     """
 
     known: Mask
     share: Floats
     stable: Floats
-    strict: Floats
-    wide: Floats
+    strict: Floats | None = None
+    wide: Floats | None = None
+    limit: tuple[Floats, Floats] | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Requests of each lane's pool whose times are known, `n_c` and `n_b`, and for each rule what lies beyond its edges."""
+
+    n_c: Floats
+    n_b: Floats
+    rules: list[Beyond]
 
 
 class Quantiles:
-    """Histograms over the buckets whose upper edges are `edges`: the pool of each lane, and what stable was lately."""
+    """What is known of stable's quantiles in each lane, and what lies beyond them in the pools of `times`."""
 
-    def __init__(self, policy: Policy, lanes: int, edges: tuple[float, ...]) -> None:
-        self._policy, self._edges = policy, np.array(edges)
-        size = len(edges)
-        self._pool = np.zeros((2, lanes, size), np.int64)
-        self._kept, self._fresh = np.zeros((lanes, size)), np.zeros((lanes, size), np.int64)
+    def __init__(self, policy: Policy, lanes: int, times: Whole | Drawn) -> None:
+        self._policy, self._times, self._edges = policy, times, times.edges
+        self._accepts = bool(policy.accepting)
+        self._kept = np.zeros((lanes, len(times.edges)))
         self._fresh_s = np.zeros(lanes)
-        self._any = np.zeros(lanes, bool)
-        known = slow.begin(policy).quantiles
-        self._at: dict[str, Floats] = {}
-        self._share: dict[str, Floats] = {}
-        for rule in policy.latency:
-            edge, share = known.get(rule.name, (np.nan, 1 - rule.quantile))
-            self._at[rule.name], self._share[rule.name] = np.full(lanes, edge), np.full(lanes, share)
-            self._any |= rule.name in known
+        self._of = list(dict.fromkeys((rule.quantile, rule.past_us) for rule in policy.latency))
+        known = [policy.edge(past_us) if past_us else np.nan for _, past_us in self._of]
+        self._at = np.tile(np.array(known)[:, None], (1, lanes))
+        self._share = np.tile(np.array([1 - quantile for quantile, _ in self._of])[:, None], (1, lanes))
+        self._any = ~np.isnan(self._at).all(axis=0)
+        times.cut(*self._cuts(self._at))
 
-    def pool(self, some: Mask, candidate: Ints, stable: Ints) -> None:
-        """Add a second to the pools of some lanes."""
-        self._pool[0, some] += candidate[some]
-        self._pool[1, some] += stable[some]
+    def add(self, now: Counts) -> None:
+        """A second of every lane to the pools."""
+        if isinstance(self._times, Drawn):
+            self._times.add(now.n_c, now.n_b)
+        elif now.slow_c is not None and now.slow_b is not None:
+            self._times.add(now.slow_c, now.slow_b)
 
-    def size_c(self, at: Ints) -> Floats:
-        """The candidate's requests in the pools."""
-        return _floats(self._pool[0, at].sum(axis=1))
-
-    def size_b(self, at: Ints) -> Floats:
-        """Stable's requests in the pools."""
-        return _floats(self._pool[1, at].sum(axis=1))
-
-    def beyond(self, rule: LatencyRule, at: Ints) -> tuple[Floats, Floats]:
-        """Requests of candidate and stable beyond a rule's limit."""
-        edge = np.full(len(at), self._policy.edge(rule.at_most_us or 0.0))
-        return self._above(0, at, edge), self._above(1, at, edge)
-
-    def compared(self, rule: LatencyRule, at: Ints) -> Beyond:
-        """Requests beyond stable's quantile, and beyond what a rule makes of it."""
-        quantile = self._at[rule.name][at]
-        known = ~np.isnan(quantile)
-        times = np.where(known, quantile, 1.0)
-        ratio = rule.ratio if rule.ratio is not None else 1.0
-        strict = self._edge(times * ratio + rule.plus_us)
-        wide = self._edge(times * rule.promote_ratio + rule.promote_plus_us)
-        share = self._share[rule.name][at]
-        return Beyond(known, share, self._above(1, at, times), self._above(0, at, strict), self._above(0, at, wide))
+    def look(self, at: Ints) -> Judged:
+        """What is in the pools of some lanes."""
+        seen = self._times.look(at)
+        candidate, limits = iter(seen.candidate), iter(seen.stable[len(self._of) :])
+        known, share = ~np.isnan(self._at.take(at, axis=1)), self._share.take(at, axis=1)
+        found = []
+        for rule in self._policy.latency:
+            row = self._row(rule)
+            strict = next(candidate) if self._compares(rule) else None
+            wide = next(candidate) if self._compares(rule) and self._accepts else None
+            limit = (next(candidate), next(limits)) if rule.at_most_us is not None else None
+            found.append(Beyond(known[row], share[row], seen.stable[row], strict, wide, limit))
+        return Judged(seen.n_c, seen.n_b, found)
 
     def judged(self, at: Ints, span: Floats) -> None:
         """Remember stable's times of the pools, find its quantiles anew where it is time, and empty the pools."""
-        self._fresh[at] += self._pool[1, at]
+        self._times.judged(at)
         self._fresh_s[at] += span
-        self._pool[:, at] = 0
         due = at[(self._fresh_s[at] >= slow.REFRESH_S) | ~self._any[at]]
-        if not len(due):
+        if not len(due) or not self._policy.compared:
             return
         kept = self._kept[due]
-        kept = np.where(kept > slow.FORGOTTEN, kept * slow.KEPT, 0.0) + self._fresh[due]
-        self._kept[due], self._fresh[due], self._fresh_s[due] = kept, 0, 0.0
+        kept = np.where(kept > slow.FORGOTTEN, kept * slow.KEPT, 0.0) + self._times.fresh(due)
+        self._kept[due], self._fresh_s[due] = kept, 0.0
         passed = np.cumsum(kept, axis=1)
-        total = passed[:, -1]
-        for rule in self._policy.latency:
-            bucket = np.argmax(passed >= (rule.quantile * total)[:, None], axis=1)
-            rows = np.arange(len(due))
-            beyond, edge = total - passed[rows, bucket], self._edges[bucket]
-            last = beyond <= 0  # the last bucket: what is in it is slower than the edge below it
-            before = np.where(bucket > 0, passed[rows, np.maximum(bucket - 1, 0)], 0.0)
-            below = np.append(0.0, self._policy.grid)[np.searchsorted(self._policy.grid, edge)]
-            beyond, edge = np.where(last, total - before, beyond), np.where(last, below, edge)
-            enough = total * (1 - rule.quantile) >= slow.ENOUGH
-            share = np.maximum(beyond / np.maximum(total, 1e-9), 1 / (total + 1))
-            share = np.minimum(share, 1 - 1 / (total + 1))
-            self._at[rule.name][due] = np.where(enough, edge, self._at[rule.name][due])
-            self._share[rule.name][due] = np.where(enough, share, self._share[rule.name][due])
+        for row, (quantile, _) in enumerate(self._of):
+            enough, edge, share = self._quantile(quantile, passed)
+            self._at[row, due] = np.where(enough, edge, self._at[row, due])
+            self._share[row, due] = np.where(enough, share, self._share[row, due])
             self._any[due] |= enough
+        self._times.recut(due, *self._cuts(self._at[:, due]))
+
+    def _quantile(self, quantile: float, passed: Floats) -> tuple[Mask, Floats, Floats]:
+        """`slow._quantile` of every lane, of what `passed` each edge: whether there is enough, the edge, the share beyond."""
+        rows, total = np.arange(len(passed)), passed[:, -1]
+        bucket = np.argmax(passed >= (quantile * total)[:, None], axis=1)
+        beyond, edge = total - passed[rows, bucket], self._edges[bucket]
+        last = beyond <= 0  # the last bucket: what is in it is slower than the edge below it
+        before = np.where(bucket > 0, passed[rows, np.maximum(bucket - 1, 0)], 0.0)
+        below = np.append(0.0, self._policy.grid)[np.searchsorted(self._policy.grid, edge)]
+        beyond, edge = np.where(last, total - before, beyond), np.where(last, below, edge)
+        enough = total * (1 - quantile) >= slow.ENOUGH
+        share = np.maximum(beyond / np.maximum(total, 1e-9), 1 / (total + 1))
+        return enough, edge, np.minimum(share, 1 - 1 / (total + 1))
+
+    def _cuts(self, quantiles: Floats) -> tuple[Ints, Ints]:
+        """What is asked of candidate and stable where stable's quantiles are these, in the order in which `look` reads it."""
+        times = np.where(np.isnan(quantiles), 1.0, quantiles)
+        candidate, limits = [], []
+        for rule in self._policy.latency:
+            own = times[self._row(rule)]
+            if self._compares(rule):
+                candidate.append(self._edge(own * (rule.ratio or 1.0) + rule.plus_us))
+            if self._compares(rule) and self._accepts:
+                candidate.append(self._edge(own * rule.promote_ratio + rule.promote_plus_us))
+            if rule.at_most_us is not None:
+                limits.append(np.full(len(own), self._policy.edge(rule.at_most_us)))
+                candidate.append(limits[-1])
+        return self._cut(candidate), self._cut([*times, *limits])
+
+    def _row(self, rule: LatencyRule) -> int:
+        """Rules of one quantile share what is known of it."""
+        return self._of.index((rule.quantile, rule.past_us))
+
+    def _compares(self, rule: LatencyRule) -> bool:
+        return self._policy.compared and rule.ratio is not None
+
+    def _cut(self, edges: list[Floats]) -> Ints:
+        found: Ints = np.searchsorted(self._edges, np.array(edges), side="right")
+        return found
 
     def _edge(self, limit: Floats) -> Floats:
         """`Policy.edge` of every lane."""
         grid = self._policy.grid
         return np.append(grid, np.inf)[np.searchsorted(grid, limit)]
-
-    def _above(self, arm: int, at: Ints, edge: Floats) -> Floats:
-        beyond = self._edges[None, :] > edge[:, None]
-        return _floats((self._pool[arm, at] * beyond).sum(axis=1))
-
-
-def _floats(counts: Ints) -> Floats:
-    return counts.astype(np.float64)

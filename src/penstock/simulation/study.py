@@ -26,6 +26,11 @@ FORMAT = 1
 TIMES = (2.0, 5.0, 10.0)
 MORE = 0.01
 SLOWER = ((1.25, "25 % slower"), (1.5, "50 % slower"), (2.0, "twice as slow"))
+FEWER = 0.5
+LOOKS, LOOKS_TIMED = 15_000, 7500
+"""So many looks make an answer in seconds; fewer where response times are judged."""
+LOOKS_S = (1, 2, 5, 10, 15, 30, 60)
+
 LATE = 5.0
 _MOST = 0.95  # error rates above it are no different
 _FEWEST = 20
@@ -39,7 +44,7 @@ class Study:
     """What is to be tried: `runs` good releases, and a fifth as many of each fault (at most 200 of each beside the peers).
 
     `of` says where the traffic's figures come from; `outlook` and `left_out` are handed on to `Found`. `cluster` is the mean
-    size of clusters of errors.
+    size of clusters of errors, `look_s` how far looks are apart at most.
     """
 
     environment: str
@@ -52,6 +57,7 @@ class Study:
     left_out: tuple[str, ...] = ()
     runs: int = 1000
     seed: int = 1
+    look_s: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,9 @@ def find(study: Study, told: Told = nobody) -> Found:
     each = max(_FEWEST, study.runs // 5)
     cases = list(cases_of(study))
     tried = [world.Fault()] * study.runs + [case.fault for case in cases for _ in range(each)]
-    trial = releases.Study(study.policy, study.course, study.service, tried, Weather(cluster=study.cluster))
+    trial = releases.Study(
+        study.policy, study.course, study.service, tried, Weather(cluster=study.cluster), study.look_s
+    )
     seen = run(trial, _seed(study, 0), lambda done: told(_WHOLE * done))
     good = _rows(seen, 0, study.runs)
     parts = [_rows(seen, start, start + each) for start in range(study.runs, len(tried), each)]
@@ -92,6 +100,12 @@ def find(study: Study, told: Told = nobody) -> Found:
     )  # fmt: skip
 
 
+def look_s(lasts_s: float, *, timed: bool) -> int:
+    """How far looks are apart in a rollout that lasts so long: a second, unless that were too many of them."""
+    most = LOOKS_TIMED if timed else LOOKS
+    return next((one for one in LOOKS_S if lasts_s <= most * one), LOOKS_S[-1])
+
+
 def cases_of(study: Study) -> Iterator[Case]:
     """The faults that are tried: errors, response times where they are judged and known, and one that begins late."""
     base = study.service.error_rate
@@ -104,6 +118,10 @@ def cases_of(study: Study) -> Iterator[Case]:
     if study.policy.latency and study.service.median_ms:
         for times, name in SLOWER:
             yield Case(name, world.Fault(times=times), _is_fast_enough(study, times))
+    if study.policy.rates:
+        names = " and ".join(rule.name for rule in study.policy.rates)
+        allowed = all(rule.ratio <= FEWER for rule in study.policy.rates)
+        yield Case(f"half as many {names}", world.Fault(events=FEWER), allowed)
     if LATE * base <= _MOST:
         begins_s = late_s(study)
         name = f"{LATE:g}x the errors after {begins_s:g} s"
@@ -127,7 +145,9 @@ def _promotable(study: Study, fault: world.Fault) -> bool:
         for rule in study.policy.latency
         if rule.ratio is not None and (true := service.quantile_us(rule.quantile))
     ]
-    return base * fault.errors <= study.policy.accepted.edge(base) and (fault.times == 1 or all(slower))
+    fewer = [fault.events >= rule.promote_ratio for rule in study.policy.rates]
+    good = base * fault.errors <= study.policy.accepted.edge(base)
+    return good and (fault.times == 1 or all(slower)) and (fault.events == 1 or all(fewer))
 
 
 def _is_fast_enough(study: Study, times: float) -> bool:
@@ -172,15 +192,17 @@ def _good(seen: Outcomes) -> Good:
 def _fault(study: Study, case: Case, seen: Outcomes) -> Fault:
     begins = case.fault.begins_s
     found = (seen.end == ROLLED_BACK) & (seen.at_s > begins)
+    is_of_errors = case.fault.times == case.fault.events == 1
     harmed = seen.excess if case.fault.times == 1 else seen.requests * _slow_share(study, case.fault.times)
     # Where some are promoted first, the mean is of those that were found sooner: no bound holds for that.
-    comparable = case.fault.times == 1 and found.sum() >= _NEARLY_ALL * len(found)
+    comparable = is_of_errors and not study.service.own_rps and found.sum() >= _NEARLY_ALL * len(found)
     foretold, least = _foretold(study, case) if comparable else (Prediction(), None)
     return Fault(
         case.name, case.fault.errors, case.fault.times, begins, case.inside,
         not case.inside and _promotable(study, case.fault), len(seen.end), int(found.sum()),
         int((seen.end == PROMOTED).sum()), int((seen.end == UNDECIDED).sum()),
-        _spread(seen.at_s[found] - begins), _spread(harmed[found]), foretold.seconds, foretold.limit_s, least,
+        _spread(seen.at_s[found] - begins), _spread(harmed[found]) if case.fault.events == 1 else None,
+        foretold.seconds, foretold.limit_s, least,
     )  # fmt: skip
 
 
@@ -238,8 +260,8 @@ def _served(steps: Sequence[tuple[float, float]], until_s: float) -> float:
 
 
 def _compared(study: Study, cases: Sequence[Case], each: int, told: Told) -> Compared:
-    judged = replace(study.policy, latency=())
-    errors = {case.name: case.fault.errors for case in cases if case.fault.times == 1 and not case.fault.begins_s}
+    judged = replace(study.policy, latency=(), rates=(), traffic=False)
+    errors = {case.name: case.fault.errors for case in cases if case.fault.errors > 1 and not case.fault.begins_s}
     return side_by_side(judged, study.course, study.service, errors, each, study.cluster, _seed(study, 2), told)
 
 

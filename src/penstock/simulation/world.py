@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
 from statistics import NormalDist
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.core.latency import EDGES
-from penstock.simulation.lanes import Counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,21 +19,28 @@ _OUTAGE, _OUTAGE_S = 20.0, 300.0
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a candidate, from a second on: so many times stable's errors, so many times its response times."""
+    """What is wrong with a candidate, from a second on: so many times stable's errors, its response times, and its events."""
 
     errors: float = 1.0
     times: float = 1.0
     begins_s: float = 0.0
+    events: float = 1.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service as it is: requests a second, error rate (a fraction), and log-normal response times (None: not simulated)."""
+    """A service as it is: requests a second, error rate (a fraction), and log-normal response times (None: not simulated).
+
+    `own_rps` are requests of Penstock's own, half of them to each arm, which fail as users' do. `events`: by name, how many a
+    request brings in the mean.
+    """
 
     rps: float
     error_rate: float
     median_ms: float | None = None
     sigma: float = 0.6
+    own_rps: float = 0.0
+    events: Mapping[str, float] = field(default_factory=dict)
 
     def quantile_us(self, share: float) -> float:
         """A quantile of its response times (0.99), in microseconds."""
@@ -66,7 +73,7 @@ CALM = Weather()
 
 @dataclass
 class Sky:
-    """The disturbances of every lane, second by second: a factor on the error rates of candidate and stable."""
+    """The disturbances of every lane, as time goes by: a factor on the error rates of candidate and stable."""
 
     weather: Weather
     lanes: int
@@ -82,11 +89,11 @@ class Sky:
         self._outage = self.rng.uniform(0, max(1.0, self.span_s - _OUTAGE_S), self.lanes)
         self._phase = self.rng.uniform(0, 2 * np.pi, self.lanes)
 
-    def at(self, second: float) -> Floats:
-        """Factors of one second, shaped (2, lanes); call it for every second in turn."""
+    def at(self, second: float, passed_s: float = 1.0) -> Floats:
+        """Factors of one second, shaped (2, lanes); so long after the one that was asked for before."""
         weather, found = self.weather, np.ones((2, self.lanes))
         if weather.shock:
-            kept = np.exp(-1 / 3600)
+            kept = np.exp(-passed_s / 3600)
             fresh = weather.shock * np.sqrt(1 - kept * kept)
             self._common = kept * self._common + self.rng.normal(0, fresh, self.lanes)
             out = (second >= self._outage) & (second < self._outage + _OUTAGE_S)
@@ -94,7 +101,7 @@ class Sky:
         if weather.drift:
             found *= weather.drift ** np.sin(2 * np.pi * second / self.span_s + self._phase)
         if weather.wander:
-            kept = np.exp(-1 / weather.wander_s)
+            kept = np.exp(-passed_s / weather.wander_s)
             sds = np.array([[1.0], [1 / 3]]) * weather.wander * np.sqrt(1 - kept * kept)
             self._own = kept * self._own + self.rng.normal(0, 1, (2, self.lanes)) * sds
             found *= np.exp(self._own)
@@ -103,15 +110,21 @@ class Sky:
 
 def arm_of(rng: np.random.Generator, expected: Floats, rate: Floats, cluster: float) -> tuple[Ints, Ints]:
     """One arm's requests and errors, where so many requests are expected; errors may come in clusters of geometric size."""
-    errors = rng.poisson(expected * rate / cluster)
-    if cluster > 1:
-        some = errors > 0
-        errors[some] += rng.negative_binomial(errors[some], 1 / cluster)
+    errors = events_of(rng, expected * rate, cluster)
     return errors + rng.poisson(expected * (1 - rate)), errors
 
 
+def events_of(rng: np.random.Generator, expected: Floats, cluster: float) -> Ints:
+    """Events, where so many are expected; in clusters of geometric size with this mean, which arrive at random."""
+    events: Ints = rng.poisson(expected / cluster)
+    if cluster > 1:
+        some = events > 0
+        events[some] += rng.negative_binomial(events[some], 1 / cluster)
+    return events
+
+
 class Times:
-    """Histograms of log-normal response times, over the own buckets between the ten-thousandths of both arms.
+    """The law of log-normal response times, over the own buckets between the ten-thousandths of both arms.
 
     `edges` instead: only those, the last one infinite; what lies between two of them is one bucket.
     """
@@ -131,11 +144,6 @@ class Times:
         below = 0.5 * (1 + _erf(z / np.sqrt(2)))
         return np.diff(np.concatenate([[0.0], below, [1.0]]))
 
-    def of(self, rng: np.random.Generator, requests: Ints, shares: Floats) -> Ints:
-        """Histograms shaped (lanes, buckets); `shares` is one law, or one for each lane."""
-        found: Ints = rng.multinomial(requests, shares)
-        return found
-
 
 def second_of(
     rng: np.random.Generator, rps: Floats, weight: Floats, rates: Floats, cluster: float = 1.0
@@ -145,11 +153,6 @@ def second_of(
         *arm_of(rng, rps * weight, rates[0], cluster),
         *arm_of(rng, rps * (1 - weight), rates[1], cluster),
     )
-
-
-def counts(arms: tuple[Ints, Ints, Ints, Ints], slow: tuple[Ints, Ints] | None = None) -> Counts:
-    """What the lanes fold."""
-    return Counts(*arms, *(slow or (None, None)))
 
 
 def _erf(x: Floats) -> Floats:
