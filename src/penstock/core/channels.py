@@ -25,7 +25,7 @@ from penstock.core.eprocess import (
     tempered,
 )
 from penstock.core.evidence_windows import Window
-from penstock.core.latency import above, size
+from penstock.core.latency import above, size, tells
 from penstock.core.policy import AS_FAST, AS_GOOD, AS_MANY, FEWER, SLOWER, WORSE, Policy, RateRule
 from penstock.core.slow import Slow
 
@@ -130,8 +130,11 @@ def _latency(policy: Policy, past: Past, pool: Window, found: Bets) -> None:
     def beyond(edge: float) -> Counts:
         return Counts(n_c, above(pool.slow[0], edge))
 
+    def is_told(*edges: float) -> bool:  # an arm may come in other buckets than the source had before
+        return not policy.edges or all(tells(arm, edge) for arm in pool.slow for edge in edges)
+
     for rule in policy.latency:
-        if rule.at_most_us is not None:
+        if rule.at_most_us is not None and is_told(policy.edge(rule.at_most_us)):
             name, limit, edge = f"{rule.name} limit", 1 - rule.quantile, policy.edge(rule.at_most_us)
             candidate, stable = beyond(edge), Counts(n_b, above(pool.slow[1], edge))
             if not (_is_broken(name, past, stable, pool.span_s, limit, found) and policy.compared):
@@ -139,13 +142,16 @@ def _latency(policy: Policy, past: Past, pool: Window, found: Bets) -> None:
                 found.compared[name] = (candidate, stable)
         if policy.compared and rule.ratio is not None and rule.name in past.slow.quantiles:
             edge, share = past.slow.quantiles[rule.name]
+            strict = policy.edge(rule.ratio * edge + rule.plus_us)
+            wide = policy.edge(rule.promote_ratio * edge + rule.promote_plus_us)
+            if not is_told(edge, strict, wide):
+                continue
             stable = Counts(n_b, above(pool.slow[1], edge))
-            candidate = beyond(policy.edge(rule.ratio * edge + rule.plus_us))
+            candidate = beyond(strict)
             factors = paired_factors(candidate, stable, SLOWER.ratios, share)
             found.against[rule.name] = tempered(factors, rule.dispersion)
             found.compared[rule.name] = (candidate, stable)
-            candidate = beyond(policy.edge(rule.promote_ratio * edge + rule.promote_plus_us))
-            factors = paired_factors(candidate, stable, AS_FAST.ratios, share)
+            factors = paired_factors(beyond(wide), stable, AS_FAST.ratios, share)
             found.accepting[rule.name] = tempered(factors, rule.dispersion)
 
 

@@ -55,6 +55,12 @@ def bucket_of(duration_us: float) -> float:
     return edge_from(duration_us)
 
 
+def tells(histogram: Sequence[tuple[float, N]], edge_us: float) -> bool:
+    """Whether a foreign histogram, which has its empty buckets, knows how many requests took longer than an edge."""
+    at = bisect_left(histogram, (edge_us,))
+    return edge_us in (0.0, inf) or not histogram or (at < len(histogram) and histogram[at][0] == edge_us)
+
+
 def above(histogram: Sequence[tuple[float, N]], edge_us: float) -> N:
     """How many requests took longer than an edge of the histogram's own buckets."""
     at = bisect_left(histogram, (edge_us, inf))

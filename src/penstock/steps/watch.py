@@ -10,6 +10,7 @@ from typing import Any
 from penstock.core import data, verdict
 from penstock.core.evidence_outlook import what_would_decide
 from penstock.core.evidence_windows import begun
+from penstock.core.heard import unheard
 from penstock.core.limits import Arms
 from penstock.core.plan import Plan
 from penstock.core.reading import Level, Reading
@@ -60,6 +61,7 @@ class Watched:
     limited: Limited | None = None
     broken: tuple[str, str] | None = None
     lacking: str = ""
+    unheard: dict[str, str] = field(default_factory=dict)
     unmet: str = ""
 
     @property
@@ -161,7 +163,11 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     states = zip(policies, (seen.state, *seen.also), strict=True)
     state, *also = (verdict.fold(policy, one, found) for policy, one in states)
     mean_ms = {**seen.mean_ms, **_means(new, plan.candidate.id)}
-    return replace(seen, state=state, also=tuple(also), position=new[-1].position, began=began, mean_ms=mean_ms)
+    names = {plan.candidate.id: "the candidate", **({stable: "stable"} if stable else {})}
+    return replace(
+        seen, state=state, also=tuple(also), position=new[-1].position, began=began, mean_ms=mean_ms,
+        unheard=unheard(policies[0], new, names, eras, seen.unheard),
+    )  # fmt: skip
 
 
 def _limited(
@@ -205,13 +211,18 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
     asked = orders.read(world)
     standing = Standing(
         seen.rung, seen.watched_s, said.outcome, said.odds, _said(plan, policy, seen, said),
-        trouble=_trouble(world, plan, seen), order=asked.ends, source=seen.source or seen.lacking, held=asked.held,
+        trouble=_trouble(world, plan, seen), order=asked.ends, source=_lacks(seen), held=asked.held,
         hurried=asked.hurried, waited_s=seen.waited_s, unmet=seen.unmet,
     )  # fmt: skip
     move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
                      plan.kind)  # fmt: skip
     names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried", "unmet")
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
+
+
+def _lacks(seen: Watched) -> str:
+    """Why not all that judges can be had; empty when it can."""
+    return seen.source or seen.lacking or "; ".join(seen.unheard.values())
 
 
 def _trouble(world: World, plan: Plan, seen: Watched) -> tuple[str, str] | None:
