@@ -397,9 +397,11 @@ def counted(random: Random, requests: int, share: float) -> int:
     return sum(random.random() < share for _ in range(requests))
 
 
-def times(random: Random, requests: int, median_us: float, edges: list[float]) -> tuple[tuple[float, int], ...]:
-    """A histogram; now and then the last request is never answered."""
-    found: Histogram = {}
+def times(
+    random: Random, requests: int, median_us: float, edges: list[float], *, whole: bool
+) -> tuple[tuple[float, int], ...]:
+    """A histogram, with its empty buckets if it is to be whole; now and then the last request is never answered."""
+    found: Histogram = dict.fromkeys(edges, 0.0) if whole else {}
     for n in range(requests):
         took = inf if n > 30 and random.random() < 0.002 else random.lognormvariate(0, 0.5) * median_us
         edge = min((e for e in edges if e >= took), default=inf)
@@ -421,7 +423,10 @@ def trace(random: Random, policy: Policy) -> Iterator[Window]:
         arms = [Counts(size, counted(random, size, share)) for size, share in zip(sizes, shares, strict=True)]
         events = {"orders": (counted(random, sizes[0], 0.2 / sick), counted(random, sizes[1], 0.2))} if n % 9 else {}
         cold, asleep = not policy.latency or n < 4 or n % 17 == 0, random.random() < 0.15
-        slow = [times(random, size, 25_000 * x**0.2, edges) for size, x in zip(sizes, (sick, 1.0), strict=True)]
+        slow = [
+            times(random, size, 25_000 * x**0.2, edges, whole=bool(policy.edges))
+            for size, x in zip(sizes, (sick, 1.0), strict=True)
+        ]
         yield Window(
             second, arms[0], arms[1], 1 + n // 40, span_s * random.choice([1, 1, 2]),
             ((), ()) if cold else (slow[0], slow[1]), events, synthetic=asleep,

@@ -127,7 +127,11 @@ def decide(standing: Standing, then: str = "roll_back") -> Move:
         (Standing(1, 31), "advance", ""),  # only the last step demands acceptance
         (Standing(1, 31, odds=3.1), "hold", ""),
         (Standing(1, 31, source="down"), "hold", ""),
+        (Standing(1, 31, unended="300 open"), "hold", ""),
         (Standing(2, 5, "healthy"), "advance", ""),  # `up to` may leave early
+        (Standing(2, 5, "healthy", unended="300 open"), "hold", ""),
+        (Standing(2, 61, "healthy", unended="300 open"), "hold", ""),
+        (Standing(2, 161, "healthy", unended="300 open"), "abort", "undecided"),
         (Standing(2, 5), "hold", ""),
         (Standing(2, 61), "hold", ""),
         (Standing(2, 161), "abort", "undecided"),
@@ -160,6 +164,7 @@ def test_undecided_promotes_only_when_the_manifest_says_so_and_the_source_is_the
     assert "advance" == decide(late, "promote").kind
     assert "abort" == decide(replace(late, odds=4), "promote").kind
     assert "abort" == decide(replace(late, source="down"), "promote").kind
+    assert "abort" == decide(replace(late, unended="300 open"), "promote").kind
 
 
 @given(

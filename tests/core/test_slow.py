@@ -24,9 +24,7 @@ def after(policy: Policy, stable: Latency, candidate: Latency, seconds: int = 12
     return judge(policy, state)
 
 
-@pytest.mark.parametrize(
-    ("edges", "words"), [((), "were never answered in time"), (FOREIGN, "took longer than 1 s")]
-)
+@pytest.mark.parametrize(("edges", "words"), [((), "were never answered in time"), (FOREIGN, "took longer than 1 s")])
 def test_a_quantile_that_nothing_exceeds_is_said_not_to_judge(edges: tuple[float, ...], words: str) -> None:
     """Three in a hundred of stable's requests time out: nothing is slower than its p99, however slow the candidate is."""
     policy = Policy(latency=(LatencyRule(0.99, None, 1.2),), edges=edges, promote_points=0.02)

@@ -10,6 +10,7 @@ from penstock.providers.local.section import LocalSection
 
 PROMETHEUS = "metrics: {is: prometheus, url: 'http://p:9090', requests: r, errors: e}"
 JSON = "metrics: {is: json, url: 'http://shop/readings'}"
+WITH_BUCKETS = PROMETHEUS.replace("errors: e", "errors: e, latency: l_bucket")
 OWN = "measures: {orders: {is: rate, query: orders_total, at_least_of_stable: 0.8x}}"
 
 
@@ -36,9 +37,22 @@ def refused(*verdict: str) -> list[tuple[str, int, str]]:
         (["fail_if: errors > 9 && stable.throttles > 5"], [(1, "throttles")]),
         ([PROMETHEUS, OWN, "fail_if: orders > 3"], []),
         ([PROMETHEUS, "memory: {at_most: 512MB}", "promote_if: cpu < 1"], [(2, "memory"), (3, "cpu")]),
+        ([PROMETHEUS, "latency: {p99: {against_stable: 1.2x}}"], [(2, "latency")]),
+        ([WITH_BUCKETS, "latency: {p99: {against_stable: 1.2x}}", "fail_if: p99_ms > 500"], []),
+        ([PROMETHEUS, "fail_if: p99_ms > 500 && mean_ms > 9"], [(2, "p99_ms"), (2, "mean_ms")]),
+        ([PROMETHEUS, "orders: {is: rate, at_least_of_stable: 0.8x}"], [(2, "orders")]),
         ([JSON, OWN, "throttles: {at_most: 0}", "memory: {at_most: 512MB}", "fail_if: concurrency > 3"], []),
     ],
 )
 def test_what_nobody_tells_is_refused(verdict: list[str], expected: list[tuple[int, str]]) -> None:
     """One machine throttles nobody, Prometheus answers queries alone, and an endpoint of the team's own tells what it likes."""
     assert [("untold", line, f"nobody tells `{name}`") for line, name in expected] == refused(*verdict)
+
+
+@pytest.mark.parametrize("source", [PROMETHEUS, JSON])
+def test_what_only_penstock_counts_is_refused_beside_a_source(source: str) -> None:
+    """Which requests failed is for the source to say."""
+    said = refused(source, "errors: {hung_after: 2s, once_per: client}")
+    assert [("untold", 2), ("untold", 2)] == [found[:2] for found in said]
+    assert [] == refused("errors: {hung_after: 2s, once_per: client}")
+    assert [] == refused(source, "errors: {at_most: 2%}")

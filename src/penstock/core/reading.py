@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from penstock.core.latency import Latency
 
+OPEN_REQUESTS = "open_requests"
+"""The gauge of a revision's requests that have not ended yet."""
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -66,6 +66,7 @@ def _decided(rules: Rules, fold: _Fold, line: dict[str, Any]) -> Decided:
         line["rung"], known["watched_s"], said.outcome, said.odds, said.sentence, trouble=_pair(known["trouble"]),
         order=_pair(known["order"]), source=known["source"], held=known["held"], hurried=known["hurried"],
         waited_s=known["waited_s"], unmet=known.get("unmet", ""),
+        unended=known.get("unended", ""),
     )  # fmt: skip
     plan = rules.plan
     again = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],

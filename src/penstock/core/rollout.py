@@ -48,7 +48,8 @@ class Standing:
     `watched_s` is watched time on this rung: holes do not count; `waited_s` is all of the time. `odds` is the evidence
     against the candidate, `outcome` the verdict's. `trouble` is (cause, sentence) of what rolls back without statistics.
     `source` says what of the readings cannot be had, and why, `held` who asked to hold, `hurried` who asked to promote, `order` is
-    (cause, sentence) of an order that ends the release. `unmet` says what the manifest still wants before promotion.
+    (cause, sentence) of an order that ends the release. `unmet` says what the manifest still wants before promotion,
+    `unended` that too many of the candidate's requests are open for what ended to be the whole story.
     """
 
     rung: int
@@ -63,6 +64,7 @@ class Standing:
     hurried: str = ""
     waited_s: float = 0.0
     unmet: str = ""
+    unended: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     if not rung.judged:
         return _on(rungs, standing, f"{rung.name}: done")
     over = standing.watched_s - rung.duration_s
-    healthy = standing.outcome == "healthy"
+    healthy = standing.outcome == "healthy" and not standing.unended
     waited = max(over, standing.waited_s - rung.duration_s)
     if over < 0 and not (rung.may_leave_early and healthy) and waited < hold_s:
         if standing.source:
@@ -176,7 +178,7 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     if not waits:
         return _on(rungs, standing, standing.sentence if last else f"{rung.name}: the increment ended well")
     if waited >= hold_s:
-        if then == "promote" and standing.odds < GATE and not standing.source and not standing.unmet:
+        if then == "promote" and standing.odds < GATE and not (standing.source or standing.unmet or standing.unended):
             return _on(rungs, standing, f"still undecided after {hold_s:.0f} s: the manifest says promote")
         return Move("abort", f"still undecided after {hold_s:.0f} s more: {waits}", cause="undecided")
     return Move("hold", waits, standing.rung)
@@ -188,6 +190,8 @@ def _waits(standing: Standing, *, last: bool, healthy: bool) -> str:
         return f"what judges cannot be had: {standing.source}"
     if standing.odds >= GATE:
         return f"the odds against the candidate are {standing.odds:.1f} to 1, and it goes on only below {GATE:g}"
+    if standing.unended:
+        return standing.unended
     if last and not healthy:
         return f"not accepted yet: {standing.sentence}"
     if last and standing.unmet:

@@ -76,6 +76,7 @@ def note(found: Mapping[str, Any], model: type[Section], node: Node, key: Scalar
 
 def note_all(found: Iterable[ValueError], model: type[Section], node: Node, key: Scalar, problems: Problems) -> None:
     """Note what is wrong with a section beside others; each made by `wrong`."""
+    node = written_out(node, model)
     for one in found:
         assert isinstance(one, PydanticCustomError)
         error = ValidationError.from_exception_data(key.text, [{"type": one, "loc": (), "input": None}])

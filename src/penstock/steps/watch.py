@@ -16,6 +16,7 @@ from penstock.core.plan import Plan
 from penstock.core.reading import Level, Reading
 from penstock.core.report_evidence import channels_of
 from penstock.core.rollout import Move, Standing, next_move
+from penstock.core.unended import unended
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
 from penstock.records import looks, releases
@@ -62,6 +63,7 @@ class Watched:
     broken: tuple[str, str] | None = None
     lacking: str = ""
     unheard: dict[str, str] = field(default_factory=dict)
+    unended: str = ""
     unmet: str = ""
 
     @property
@@ -140,25 +142,27 @@ def look_until(
 def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     asked = limits.asked_of(world.environment.verdict, world.environment.verdict.errors.counted)
+    foreign = world.environment.verdict.metrics is not None
     try:
         new = list(takewhile(lambda reading: reading.final, world.metrics.readings(seen.position)))
-        levels = world.metrics.levels() if asked.limits or asked.conditions else []
+        levels = world.metrics.levels() if asked.limits or asked.conditions or not foreign else []
         seen = replace(seen, source="", closed=world.metrics.position())
     except PenstockError as error:
         return replace(seen, source=error.what)
-    compared = policies[0].compared
+    stable = plan.stable.id if plan.stable and policies[0].compared else None
+    arms = Arms(plan.candidate.id, stable)
     if asked.limits or asked.conditions:
-        arms = Arms(plan.candidate.id, plan.stable.id if plan.stable and compared else None)
         seen = _limited(world, plan, seen, (new, levels), asked, arms)
+    open_now = unended(policies[0], seen.state, levels, arms, plan.rungs[seen.rung].weight_permille)
+    seen = replace(seen, unended=open_now)
     if not new:
         return seen
     began = begun(new, seen.began)
-    stable = plan.stable.id if plan.stable and compared else None
     latency = world.environment.verdict.latency
     eras = Eras(
         began, world.target.capabilities().settle_s, world.metrics.step_s, latency.warm_up_s if latency else 0.0
     )  # fmt: skip
-    units = plan.compared_units if stable and not world.environment.verdict.metrics else None
+    units = plan.compared_units if stable and not foreign else None
     found = verdict.windows(new, plan.candidate.id, stable, eras, units)
     states = zip(policies, (seen.state, *seen.also), strict=True)
     state, *also = (verdict.fold(policy, one, found) for policy, one in states)
@@ -213,10 +217,11 @@ def _next(world: World, plan: Plan, policy: Policy, seen: Watched) -> tuple[Move
         seen.rung, seen.watched_s, said.outcome, said.odds, _said(plan, policy, seen, said),
         trouble=_trouble(world, plan, seen), order=asked.ends, source=_lacks(seen), held=asked.held,
         hurried=asked.hurried, waited_s=seen.waited_s, unmet=seen.unmet,
+        unended=seen.unended,
     )  # fmt: skip
     move = next_move(plan.rungs, standing, plan.undecided_then, plan.bounds["undecided_hold_s"],
                      plan.kind)  # fmt: skip
-    names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried", "unmet")
+    names = ("watched_s", "waited_s", "trouble", "order", "source", "held", "hurried", "unmet", "unended")
     return move, {"phase": "watch", **{name: getattr(standing, name) for name in names}}
 
 
