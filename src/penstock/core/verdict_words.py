@@ -77,7 +77,7 @@ def _counts(policy: Policy, state: State) -> str:
         return f"{_of(alone)} failed on the candidate, while stable had no traffic to compare with"
     candidate, stable = _of(state.candidate), _share(state.stable)
     text = f"{candidate} failed on the candidate, {stable} on stable in the same seconds"
-    return f"{text}, {_share(alone)} more while stable was silent" if alone.requests else text
+    return f"{text}, {_share(alone)} more with none of stable's beside them" if alone.requests else text
 
 
 def _evidence(policy: Policy, state: State, verdict: Verdict, most: str) -> str:
