@@ -150,7 +150,8 @@ def _latency(policy: Policy, past: Past, pool: Window, found: Bets) -> None:
             candidate = beyond(strict)
             factors = paired_factors(candidate, stable, SLOWER.ratios, share)
             found.against[rule.name] = tempered(factors, rule.dispersion)
-            found.compared[rule.name] = (candidate, stable)
+            if n_c and n_b:
+                found.compared[rule.name] = (candidate, stable)
             factors = paired_factors(beyond(wide), stable, AS_FAST.ratios, share)
             found.accepting[rule.name] = tempered(factors, rule.dispersion)
 

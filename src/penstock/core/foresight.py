@@ -7,7 +7,7 @@ candidate is never accepted. Here is how fast our own bets grow in the mean, and
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -94,7 +94,23 @@ def ahead_of(environment: Environment, known: Known) -> Foresight:
         known.history, steps, rollout_policy(environment, known), hold_s=asked.undecided.hold_s,
         synthetic_rps=float(asked.traffic.rps) if asked.traffic else 0.0,
     )  # fmt: skip
-    return replace(found, sentences=(*found.sentences, *_together(known.errors)))
+    unlearned = [f"p{share * 100:g}" for share in _asked(environment) if share not in known.slow]
+    return replace(found, sentences=(*found.sentences, *_together(known.errors), *_slowly(unlearned)))
+
+
+def _asked(environment: Environment) -> Iterable[float]:
+    """The quantiles that are judged, as shares."""
+    return environment.verdict.latency.asked() if environment.verdict.latency else ()
+
+
+def _slowly(unlearned: Sequence[str]) -> Iterator[str]:
+    """Which response times are judged as if one slow request said nothing of the next."""
+    if unlearned:
+        yield (
+            f"too little is known of how slow requests come together: for {' and '.join(unlearned)} `false_rollbacks` is promised "
+            "where they come one by one, and not where single instances pause; an hour of traffic tells more, or "
+            "`penstock calibrate`"
+        )
 
 
 def _together(dispersion: float | None) -> Iterator[str]:
