@@ -220,6 +220,16 @@ def test_ten_missing_minutes_are_a_hole(folder: Path, lost: bool) -> None:
     assert 619 < stayed < 640
 
 
+def test_a_source_that_tells_nothing_of_stable_is_said_to(folder: Path) -> None:
+    """A new source that the serving version does not feed yet: nobody is compared with nobody, and the release says why."""
+    sim = Simulation(folder, 200.0)
+    told = sim.metrics.readings
+    sim.metrics.readings = lambda since: [one for one in told(since) if one.revision != sim.stable.id]  # type: ignore[method-assign]
+    ending = sim.release()
+    assert ("rolled_back", "undecided") == (ending.state, ending.cause)
+    assert f"nothing is told of {sim.stable.id}, which serves: there is nobody to compare with" in ending.sentence
+
+
 def test_a_source_that_stays_silent_promotes_nobody(folder: Path) -> None:
     """Readings that do not come back within `hold` leave it undecided: back, even where undecided promotes."""
     verdict = Verdict(undecided=Undecided(hold=60.0, then="promote"))

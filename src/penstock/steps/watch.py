@@ -20,7 +20,7 @@ from penstock.core.unended import unended
 from penstock.core.verdict import Eras, Policy, State, Verdict
 from penstock.errors import PenstockError
 from penstock.records import looks, releases
-from penstock.steps import limits, orders
+from penstock.steps import folded, limits, orders
 from penstock.steps.learn import policy_of
 from penstock.steps.limits import Asked, Limited
 from penstock.steps.shift import STEP_S
@@ -118,7 +118,7 @@ def look_until(
     last, shown = world.clock.monotonic(), -SHOW_S
     while True:
         world.beat()
-        before, seen = seen.closed, _fold(world, plan, policies, seen)
+        before, seen = seen.closed, _fold(world, plan, policies, seen, what)
         now = world.clock.monotonic()
         seen = _timed(
             seen,
@@ -134,12 +134,13 @@ def look_until(
             _show(world, plan, policies[0], seen, what)
             shown = now
         if over:
+            folded.settle(world)
             _tell(world, seen, what, standing)
             return seen
         world.clock.sleep(LOOK_S)
 
 
-def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched) -> Watched:
+def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched, what: str) -> Watched:
     """More readings into the evidence. A source that is down changes nothing: it is neither good nor bad."""
     asked = limits.asked_of(world.environment.verdict, world.environment.verdict.errors.counted)
     foreign = world.environment.verdict.metrics is not None
@@ -157,6 +158,8 @@ def _fold(world: World, plan: Plan, policies: tuple[Policy, ...], seen: Watched)
     seen = replace(seen, unended=open_now)
     if not new:
         return seen
+    if what == "watch":  # what is decided in a bake is not replayed
+        folded.keep(world, seen.position, new)
     began = begun(new, seen.began)
     latency = world.environment.verdict.latency
     eras = Eras(
@@ -298,6 +301,11 @@ def _said(plan: Plan, policy: Policy, seen: Watched, said: Verdict) -> str:
     seconds = seen.state.watched_s
     if said.outcome != "undecided" or seen.rung != len(plan.rungs) - 2 or seconds < OUTLOOK_S:
         return said.sentence
+    if policy.compared and seen.state.candidate_alone.requests and not said.stable.requests:
+        return (
+            f"nothing is told of {plan.stable.id if plan.stable else 'stable'}, which serves: there is nobody to compare with, and "
+            f"only `penstock promote` goes on; so far {said.sentence}"
+        )
     requests = said.candidate.requests + said.stable.requests
     rate = (said.candidate.errors + said.stable.errors) / requests if requests else 0.0
     weight = plan.rungs[seen.rung].weight_permille
