@@ -47,6 +47,13 @@ def test_what_is_open_holds(new: float, old: float, weight: int, holds: bool) ->
     assert holds == bool(unended(POLICY, seen(631), open_now(new, old), ARMS, weight))
 
 
+def test_instances_are_added_up() -> None:
+    """A source may tell of each instance by itself."""
+    each = [Level(OPEN_REQUESTS, "new", 1, 60, str(n)) for n in range(5)]
+    assert unended(POLICY, seen(631), [*open_now(0, 2)[2:], *each], ARMS, 500).startswith("300 requests of the candidate")
+    assert not unended(POLICY, seen(631), [*open_now(0, 2)[2:], *each[:1]], ARMS, 900)
+
+
 def test_what_could_fail_without_a_difference_does_not_hold() -> None:
     """Of 100,000 requests 300 may fail: the margin of acceptance is half a hundredth."""
     assert unended(POLICY, seen(631), open_now(300, 2), ARMS, 500)

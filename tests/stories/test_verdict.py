@@ -38,6 +38,18 @@ def test_a_slow_candidate_goes_back(served: Site) -> None:
     assert 0 == summary.failed
 
 
+def test_who_hangs_is_not_accepted_while_its_clients_wait(served: Site) -> None:
+    """Half of the requests are not answered for ten seconds. The other half would do to accept it: what is open holds it."""
+    errors = "{at_most: 5%, against_stable: 1.5x + 0.05pp, promote_at: 3x + 10pp}"
+    text = served.manifest(rollout=CANARY, env='APP_FAULTS: "/ hang 0.5"', errors=errors)
+    with_load = served.load(60, (Ask("GET", "/"),), connections=500)
+    row = served.release(served.commit(text, "hangs"))
+    with_load.stop()
+    story = served.story(row["number"])
+    assert ("rolled_back", "verdict") == (row["state"], row["cause"]), story
+    assert "requests of the candidate have not ended" in story
+
+
 def test_penstocks_own_requests_decide_where_nobody_else_asks(served: Site) -> None:
     """Without a single user, `traffic:` alone convicts a broken candidate; its requests are counted apart from users'."""
     ask = "traffic: {get: [/], rps: 60}"

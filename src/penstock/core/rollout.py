@@ -172,6 +172,8 @@ def _by_evidence(rungs: tuple[Rung, ...], standing: Standing, then: str, hold_s:
     if over < 0 and not (rung.may_leave_early and healthy) and waited < hold_s:
         if standing.source:
             return Move("hold", f"{rung.name}: waits for what cannot be had: {standing.source}", standing.rung)
+        if standing.outcome == "healthy" and rung.may_leave_early:
+            return Move("hold", standing.unended, standing.rung)
         return Move("hold", f"{rung.name}: {-over:.0f} s of this increment left", standing.rung)
     last = standing.rung == len(rungs) - 2  # the rung after this one is 100 %
     waits = _waits(standing, last=last, healthy=healthy)

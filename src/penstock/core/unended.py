@@ -25,12 +25,13 @@ def unended(policy: Policy, state: State, levels: Iterable[Level], arms: Arms, w
     It can where all that is open could fail without changing that the candidate is accepted, and where not more is open than
     on stable, for the weight of both: streams and long requests are open on both.
     """
-    newest = {one.revision: one.value for one in levels if one.name == OPEN_REQUESTS}
-    if arms.candidate not in newest or arms.stable not in newest or not 0 < weight_permille < 1000:
+    newest = {(one.revision, one.instance): one.value for one in levels if one.name == OPEN_REQUESTS}
+    told = {revision: sum(n for (of, _), n in newest.items() if of == revision) for revision, _ in newest}
+    if arms.candidate not in told or arms.stable not in told or not 0 < weight_permille < 1000:
         return ""
-    still, ended = newest[arms.candidate], state.candidate.requests + state.candidate_alone.requests
+    still, ended = told[arms.candidate], state.candidate.requests + state.candidate_alone.requests
     base = state.stable.errors / state.stable.requests if state.stable.requests else 0.0
-    usual = _TIMES * newest[arms.stable] * weight_permille / (1000 - weight_permille)
+    usual = _TIMES * told[arms.stable] * weight_permille / (1000 - weight_permille)
     if still <= max(FEW + usual + _LUCK * sqrt(usual), policy.accepted.edge(base) * ended):
         return ""
-    return f"{still:,.0f} requests of the candidate have not ended, {ended:,} have; on stable {newest[arms.stable]:,.0f} are open"
+    return f"{still:,.0f} requests of the candidate have not ended, {ended:,} have; on stable {told[arms.stable]:,.0f} are open"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
+from random import Random
 from typing import Any
 
 import pytest
@@ -124,24 +125,25 @@ def all_of(sums: Iterable[tuple[Key, Sums]]) -> dict[Key, Sums]:
     return total
 
 
-@given(requests, st.integers(996, 1004), st.lists(st.integers(0, 40), max_size=4), st.booleans())
+@given(requests, st.integers(996, 1004), st.lists(st.integers(0, 40), max_size=4), st.booleans(), st.randoms())
 def test_folding_in_parts_is_folding_at_once(
-    sent: list[dict[str, Any]], closed: int, cuts: list[int], once: bool
+    sent: list[dict[str, Any]], closed: int, cuts: list[int], once: bool, order: Random
 ) -> None:
-    """However the log is cut, each request is counted once, none in a closed second, and those late are known; so is who
-    has met an error already.
+    """However the log is cut, and in whatever order its lines come, each request is counted once, none in a closed second, and
+    those late are known; so is whose error was the first.
     """
     lines = [line(**one) for one in sent]
     eras = Eras(((950.0, 1), (1000.0, 0), (1000.5, 2)))
     whole = fold(lines, eras, closed, HUNG_US, {} if once else None)
+    order.shuffle(lines)
     parts: list[tuple[Key, Sums]] = []
     met: Clients = {}
     places = [0, *sorted(cuts), len(lines)]
     for begin, end in pairwise(places):
         part = fold(lines[begin:end], eras, closed, HUNG_US, met if once else None)
         parts += part.sums.items()
-        for key, client in part.clients:
-            met.setdefault(key, set()).add(client)
+        for (group, client), first in part.clients.items():
+            met.setdefault(group, {})[client] = first
     assert whole.sums == all_of(parts)
     counted = [one for one in sent if one["route"] != "preview"]
     assert len(counted) == sum(s.requests for s in whole.sums.values())
@@ -179,6 +181,49 @@ def test_one_client_is_one_error_a_second() -> None:
     assert (1, 1, 0) == _counts(sums[1001, "web", "r1", 0, False])
     assert (2, 1, 1) == _counts(sums[1000, "web", "r2", 0, False])
     assert (6, 5, 0) == _counts(fold(many, Eras(), 0, HUNG_US).sums[1000, "web", "r1", 0, False])
+
+
+def test_a_clients_first_error_is_the_one_that_arrived_first() -> None:
+    """Not the one that was answered first, or a revision that fails slowly would always come second."""
+    slow, fast = line(code=500, cluster="web|r2", start_s="1000.1"), line(code=500, start_s="1000.4")
+    first = fold([fast], Eras(), 0, HUNG_US, {})
+    assert (1, 1, 0) == _counts(first.sums[1000, "web", "r1", 0, False])
+    met: Clients = {}
+    for (group, client), one in first.clients.items():
+        met.setdefault(group, {})[client] = one
+    moved = fold([slow, slow], Eras(), 0, HUNG_US, met).sums
+    assert (0, -1, 1) == _counts(moved[1000, "web", "r1", 0, False])
+    assert (2, 1, 1) == _counts(moved[1000, "web", "r2", 0, False])
+
+
+@pytest.mark.parametrize("slow_s", [0.005, 0.5, 1.9, 5.0])
+@pytest.mark.parametrize("is_slow", ["stable", "candidate"])
+def test_who_fails_all_is_seen_however_long_it_takes(slow_s: float, is_slow: str) -> None:
+    """One caller of 900 requests a second with few errors beside 100 that all fail: they take nearly every second's one error,
+    whichever arm is the slow one, and also where its answers come when their second is closed.
+    """
+    random, ends, seconds = Random(3), [], 20
+    takes_s = {"stable": 0.005, "candidate": 0.005, is_slow: slow_s}
+    for second in range(1000, 1000 + seconds):
+        for revision, count, share in (("stable", 900, 0.006), ("candidate", 100, 1.0)):
+            for _ in range(count):
+                if random.random() < share:
+                    at = second + random.random()
+                    ends.append(
+                        (at + takes_s[revision], line(code=500, cluster=f"web|{revision}", start_s=f"{at:.6f}"))
+                    )
+    ends.sort()
+    met: Clients = {}
+    errors = {"stable": 0, "candidate": 0}
+    for second in range(1000, 1010 + seconds):
+        lines = [text for end, text in ends if int(end) == second]
+        folded = fold(lines, Eras(), second - 3, HUNG_US, met)
+        for (group, client), first in folded.clients.items():
+            met.setdefault(group, {})[client] = first
+        for (_, _, revision, _, _), sums in folded.sums.items():
+            errors[revision] += sums.errors
+    assert errors["candidate"] >= 0.75 * seconds
+    assert sum(errors.values()) <= seconds + slow_s + 1
 
 
 def test_a_flood_of_clients_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:

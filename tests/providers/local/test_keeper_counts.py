@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from contextlib import suppress
 from math import inf
@@ -61,6 +62,26 @@ def test_synthetic_requests_reach_their_arm_and_are_counted_apart(kept: Kept) ->
     assert 421 == kept.get(x_penstock_arm="r2", x_penstock_synthetic="t0ken")[0]
     kept.folded(time.time())
     assert [(2,)] == kept.rows("SELECT sum(requests) FROM readings WHERE NOT synthetic")
+
+
+def test_a_revision_that_fails_slowly_comes_first_where_it_was_asked_first(kept: Kept) -> None:
+    """Of one client's errors in a second the first to arrive counts, though Envoy writes it down after the others."""
+    more = {"attended_s": 600, "synthetic_token": "t0ken", "once_per_client": True}
+    kept.settled({"r1": 1, "r2": 1}, {"r1": 999, "r2": 1}, **more)
+
+    def ask(path: str, arm: str) -> None:
+        kept.get(path, x_penstock_arm=arm, x_penstock_synthetic="t0ken")
+
+    time.sleep(2.05 - time.time() % 1)  # all of it in one second
+    slow = threading.Thread(target=ask, args=("/?wait_s=1.5&status=500", "r2"))
+    slow.start()
+    time.sleep(0.2)
+    for _ in range(3):
+        ask("/?status=500", "r1")
+    slow.join()
+    kept.folded(time.time())
+    counts = "SELECT revision, sum(requests), sum(errors), sum(repeated) FROM readings GROUP BY 1 ORDER BY 1"
+    assert [("r1", 3, 0, 3), ("r2", 1, 1, 0)] == kept.rows(counts)
 
 
 def test_latency_is_what_the_client_waited(kept: Kept) -> None:

@@ -13,7 +13,7 @@ from penstock.providers.local.counts import Counts, bucket
 
 SPLIT, SYNTHETIC = "split", "synthetic"
 _COUNTED = frozenset([SPLIT, SYNTHETIC])
-CLIENTS_KEPT = 4096  # of one key: beyond it every error counts, so that a flood of clients fills no memory
+CLIENTS_KEPT = 4096  # of one group: beyond it every error counts, so that a flood of clients fills no memory
 _CUT_OFF = frozenset(["UT", "SI", "DT", "UMSDR", "UPE", "UC", "UR", "LR"])
 _UPSTREAM_FAILED = _CUT_OFF | {"UF", "URX", "UH", "UO", "NC", "OM", "DF"}
 _CLIENT_LEFT = frozenset(["DC", "DR"])
@@ -21,8 +21,19 @@ _CLIENT_LEFT = frozenset(["DC", "DR"])
 Key = tuple[int, str, str, int, bool]
 """Second, unit, revision, era, and whether Penstock itself sent the requests."""
 
-Clients = dict[Key, set[str]]
-"""Who has met an error, by what it was counted for."""
+Group = tuple[int, str, int, bool]
+"""A key without its revision."""
+
+
+class First(NamedTuple):
+    """A client's first error of a second: how far into it the request arrived (a share of the second), and at which revision."""
+
+    place: float
+    revision: str
+
+
+Clients = dict[Group, dict[str, First]]
+"""Who has met an error, and which was the first."""
 
 
 class Line(NamedTuple):
@@ -57,12 +68,15 @@ class Sums:
 @dataclass
 class Fold:
     """Lines folded so far. `unreadable` counts lines that are no JSON of ours: a write that a full disk
-    cut short. `clients` are those that this fold met for the first time.
+    cut short. `clients` are those whose first error is a line of this fold.
+
+    Counts are to be added to those of earlier folds, and may be negative: an error that counted there may be a repeated one
+    since an earlier arrival is known.
     """
 
     sums: dict[Key, Sums] = field(default_factory=dict)
     unreadable: int = 0
-    clients: list[tuple[Key, str]] = field(default_factory=list)
+    clients: dict[tuple[Group, str], First] = field(default_factory=dict)
 
 
 def parse(line: bytes, hung_after_us: int) -> Line | None:
@@ -117,7 +131,7 @@ def fold(
     eras: Eras,
     closed_through: int,
     hung_after_us: int,
-    met: Mapping[Key, set[str]] | None = None,
+    met: Mapping[Group, Mapping[str, First]] | None = None,
 ) -> Fold:
     """Fold lines by the second of their arrival; those of a closed second go to the first open one, as
     late.
@@ -125,12 +139,15 @@ def fold(
     `met` says which clients have met an error so far, and that an error shall count once for each client in each second
     (one client that tries again and again is one failure, not a hundred independent ones); None: every error counts.
     It counts for the revision that it met first, and for no other: were it counted once for each, whoever fails on both would
-    make the one with fewer requests look worse. A repeated error stays a request. Beware of proxies: behind a load balancer
-    that passes no connection through, all users have its address, and one error a second is all that is ever counted.
+    make the one with fewer requests look worse. First is who arrived first, in whatever order the lines come: a line is
+    written when its request ends, and a revision that fails slowly would always come second. A late request is at the same
+    place in the second that it is counted in as it was in its own: at its very moment it would always come first. A repeated
+    error stays a request. Beware of proxies: behind a load balancer that passes no connection through, all users have its
+    address, and one error a second is all that is ever counted.
     """
     folded = Fold()
     sums = folded.sums
-    known: Clients | None = None if met is None else {key: set(clients) for key, clients in met.items()}
+    known: Clients | None = None if met is None else {group: dict(firsts) for group, firsts in met.items()}
     for text in lines:
         try:
             line = parse(text, hung_after_us)
@@ -152,25 +169,26 @@ def fold(
         number = bucket(took_us)
         into.latency[number] = into.latency.get(number, 0) + 1
         if is_error:
-            if known is None or not client or _is_first(known, folded.clients, _of_any(key), client):
+            if known is None or not client:
                 into.errors += 1
             else:
-                into.repeated += 1
+                _count_once(folded, known, key, client, start_s - int(start_s))
     return folded
 
 
-def _of_any(key: Key) -> Key:
-    """The same second and traffic, whatever the revision."""
-    second, unit, _, era, is_synthetic = key
-    return (second, unit, "", era, is_synthetic)
-
-
-def _is_first(known: Clients, new: list[tuple[Key, str]], key: Key, client: str) -> bool:
-    """Whether a client's error is its first; it is remembered, where there is room."""
-    clients = known.setdefault(key, set())
-    if client in clients:
-        return False
-    if len(clients) < CLIENTS_KEPT:
-        clients.add(client)
-        new.append((key, client))
-    return True
+def _count_once(folded: Fold, known: Clients, key: Key, client: str, place: float) -> None:
+    """Count a client's error as its first, or as a repeated one; the first is remembered, where there is room."""
+    second, unit, revision, era, is_synthetic = key
+    group = (second, unit, era, is_synthetic)
+    firsts = known.setdefault(group, {})
+    mine, before = First(place, revision), firsts.get(client)
+    if before is not None and before <= mine:
+        folded.sums[key].repeated += 1
+        return
+    folded.sums[key].errors += 1
+    if before is not None:  # it counted until now, and was not the first
+        other = folded.sums.setdefault((second, unit, before.revision, era, is_synthetic), Sums())
+        other.errors -= 1
+        other.repeated += 1
+    if before is not None or len(firsts) < CLIENTS_KEPT:
+        firsts[client] = folded.clients[group, client] = mine

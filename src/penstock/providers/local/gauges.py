@@ -1,16 +1,20 @@
-"""Memory and CPU of the instances of one environment, as the machine shows them; the keeper is not asked."""
+"""What one environment is like now: memory and CPU of its instances, as the machine shows them, and the requests that are
+open, as Envoy tells them; the keeper is not asked.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from penstock import shell
-from penstock.core.reading import Level
+from penstock.core.reading import OPEN_REQUESTS, Level
+from penstock.providers.local import admin
 from penstock.providers.local.paths import Folder, read_json
 
 Known = tuple[int, int]
@@ -26,15 +30,20 @@ class Gauges:
         self._looked_s: dict[Known, float] = {}
 
     def look(self) -> list[Level]:
-        """`memory`, `memory_share` and `cpu` of every instance that lives and was not told to stop.
+        """`memory`, `memory_share` and `cpu` of every instance that lives and was not told to stop, and `open_requests` of every
+        revision that Envoy knows.
 
         Memory is resident bytes of the instance's whole process tree: what its processes share counts for each of them. Its
         share is of all that this machine has.
         CPU is the share of one core that the tree has used since the last look (two busy processes: 2.0), so the first look
         at an instance has none; what a process used between the last look and its own end is not seen.
+        Open are the requests that an instance has not answered to the end, in all units, with previews and Penstock's own; a
+        stream is open as long as it lasts. Those of an instance that Envoy was told to forget are not seen. Without Envoy, or
+        where it does not answer within a second, nothing is said of them.
         Raises PenstockError when the keeper's file cannot be read.
         """
-        instances = [one for one in (read_json(self._folder.instances) or {}).get("instances", []) if _lives(one)]
+        recorded = read_json(self._folder.instances) or {}
+        instances = [one for one in recorded.get("instances", []) if _lives(one)]
         children = _children() if instances else {}
         levels: list[Level] = []
         used_s: dict[Known, float] = {}
@@ -54,7 +63,18 @@ class Gauges:
                 levels.append(Level("cpu", one["revision"], at, spent_s / passed_s, one["id"]))
             used_s |= {known: cpu_s for known, (_, cpu_s) in tree.items()}
         self._used_s, self._looked_s = used_s, looked_s
-        return levels
+        return levels + _open_requests(recorded.get("envoy"))
+
+
+def _open_requests(envoy: dict[str, Any] | None) -> list[Level]:
+    try:
+        hosts = admin.hosts(Path(envoy["admin_socket"])) if envoy else {}
+    except OSError:
+        return []
+    at, found = time.time(), dict[str, int]()
+    for (_, revision), ports in hosts.items():
+        found[revision] = found.get(revision, 0) + sum(host.active_requests for host in ports.values())
+    return [Level(OPEN_REQUESTS, revision, at, float(count)) for revision, count in found.items()]
 
 
 def _machine_bytes() -> int:

@@ -10,13 +10,15 @@ _READINGS = """
 CREATE TABLE IF NOT EXISTS readings (
   second INTEGER NOT NULL, unit TEXT NOT NULL, revision TEXT NOT NULL, era INTEGER NOT NULL, synthetic INTEGER NOT NULL,
   requests INTEGER NOT NULL, errors INTEGER NOT NULL, late INTEGER NOT NULL, duration_us INTEGER NOT NULL,
-  repeated INTEGER NOT NULL, latency BLOB NOT NULL,
+  repeated INTEGER NOT NULL, latency BLOB NOT NULL, span INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (second, unit, revision, era, synthetic)) WITHOUT ROWID;
 """
 _OTHERS = """
-CREATE TABLE IF NOT EXISTS clients (
-  second INTEGER NOT NULL, unit TEXT NOT NULL, revision TEXT NOT NULL, era INTEGER NOT NULL, synthetic INTEGER NOT NULL,
-  client TEXT NOT NULL, PRIMARY KEY (second, unit, revision, era, synthetic, client)) WITHOUT ROWID;
+DROP TABLE IF EXISTS clients; -- of an earlier Penstock: nobody is in it for longer than some seconds
+CREATE TABLE IF NOT EXISTS first_errors (
+  second INTEGER NOT NULL, unit TEXT NOT NULL, era INTEGER NOT NULL, synthetic INTEGER NOT NULL,
+  client TEXT NOT NULL, place REAL NOT NULL, revision TEXT NOT NULL,
+  PRIMARY KEY (second, unit, era, synthetic, client)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS position (
   inode INTEGER NOT NULL, offset INTEGER NOT NULL, closed_through INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS eras (
@@ -31,6 +33,11 @@ late = late + excluded.late, duration_us = duration_us + excluded.duration_us,
 repeated = repeated + excluded.repeated, latency = together(latency, excluded.latency)
 """
 """Adds counts to a reading that may be there; its histogram is merged, not replaced."""
+_MERGED = """
+UPDATE readings SET span = 60 WHERE second % 60 = 0
+AND second < (SELECT coalesce(min(second), 1 << 62) FROM readings WHERE second % 60 != 0)
+"""
+"""Seconds are merged into minutes from the oldest on: what stands before the first second is a minute."""
 
 
 def prepare(db: sqlite3.Connection) -> None:
@@ -42,6 +49,8 @@ def prepare(db: sqlite3.Connection) -> None:
     if "requests" in (columns := _columns(db)) and "latency" not in columns:
         _take_over(db)
     db.executescript(_READINGS + _OTHERS)
+    if "span" not in _columns(db):
+        _whole(db, "ALTER TABLE readings ADD COLUMN span INTEGER NOT NULL DEFAULT 1", _MERGED)
 
 
 def _together(one: bytes, other: bytes) -> bytes:
@@ -53,15 +62,23 @@ def _columns(db: sqlite3.Connection) -> set[str]:
 
 
 def _take_over(db: sqlite3.Connection) -> None:
+    _whole(
+        db,
+        "ALTER TABLE readings RENAME TO earlier",
+        _READINGS,
+        "INSERT INTO readings SELECT second, unit, revision, era, 0, requests, errors, late, duration_us, 0, x'', 1"
+        " FROM earlier",
+        "DROP TABLE earlier",
+        _MERGED,
+    )
+
+
+def _whole(db: sqlite3.Connection, *statements: str) -> None:
+    """All of them, or none."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        db.execute("ALTER TABLE readings RENAME TO earlier")
-        db.execute(_READINGS)
-        db.execute(
-            "INSERT INTO readings SELECT second, unit, revision, era, 0, requests, errors, late, duration_us, 0, x''"
-            " FROM earlier"
-        )
-        db.execute("DROP TABLE earlier")
+        for statement in statements:
+            db.execute(statement)
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
