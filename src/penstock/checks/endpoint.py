@@ -32,6 +32,10 @@ Url = Annotated[str, AfterValidator(whole_url)]
 Bearer = Annotated[str, AfterValidator(token)]
 
 
+class Doubled(ValueError):
+    """JSON in which an object has a key twice: which of the two is meant, nobody knows."""
+
+
 class TooMuch(CannotTell):
     """An answer of more than 1 MiB: a narrower question may have one."""
 
@@ -99,11 +103,22 @@ def _json(answer: Answer, told: str, secrets: tuple[str, ...]) -> Any:
 
 
 def parsed(text: str | bytes) -> Any:
-    """JSON; ValueError for anything else, also for NaN, infinity, and what is nested too deep."""
+    """JSON; ValueError for anything else, also for NaN, infinity, and what is nested too deep; Doubled where a key stands twice."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    except Doubled:
+        raise
     except (ValueError, RecursionError) as error:
         raise ValueError("what is no JSON") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen = set[str]()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Doubled(f"JSON with the key `{twice[:40]}` twice")
+    return found
 
 
 def _no_constant(word: str) -> Any:

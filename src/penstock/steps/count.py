@@ -8,6 +8,7 @@ from math import inf
 from penstock.core.reading import Reading
 from penstock.errors import PenstockError, StateError
 from penstock.records import events, releases
+from penstock.steps import folded
 from penstock.steps.world import World
 
 COUNT_S = 20.0  # that long a foreign source is asked for what it counted
@@ -16,8 +17,8 @@ LOOK_S = 0.25
 
 
 def count(world: World, *, is_over: bool, expects_harm: bool) -> list[Reading] | None:
-    """Every reading since the release began; requests served and failed by each revision are its facts. None: there are none
-    to be had.
+    """Every reading since the release began, those that were judged as they were judged; requests served and failed by each
+    revision are its facts. None: there are none to be had.
 
     `is_over`: nothing of the candidate comes any more, or all of it does, and the count is the last one: it waits until
     what was answered up to now is closed. `expects_harm`: also where nobody seems to have asked. What stays open is said.
@@ -25,19 +26,26 @@ def count(world: World, *, is_over: bool, expects_harm: bool) -> list[Reading] |
     row, now = world.row(), world.clock.now()
     if "position" not in row["facts"]:
         return None
+    judged = folded.kept(world, row["facts"]["position"])
+    position = judged[-1].position if judged else row["facts"]["position"]
     try:
-        readings = _all_since(world, row["facts"]["position"])
+        readings = judged + _all_since(world, position)
         since = _had_traffic_at(world)
         if is_over and since is not None and (readings or expects_harm):
             _wait_until_closed(world, since, now)
-            readings = _all_since(world, row["facts"]["position"])
-        own = _sums([replace(one, synthetic=False) for one in readings if one.synthetic])
-        releases.add_facts(world.store, world.release, served=_sums(readings), served_synthetic=own)
+            readings = judged + _all_since(world, position)
     except StateError:
         raise
     except PenstockError as error:
-        world.tell("count:errored", "note", f"the requests could not be counted: {error.what}")
-        return None
+        what = (
+            "requests after those that were judged are not counted" if judged else "the requests could not be counted"
+        )
+        world.tell("count:errored", "note", f"{what}: {error.what}")
+        if not judged:
+            return None
+        readings = judged
+    own = _sums([replace(one, synthetic=False) for one in readings if one.synthetic])
+    releases.add_facts(world.store, world.release, served=_sums(readings), served_synthetic=own)
     return readings
 
 

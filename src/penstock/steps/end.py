@@ -21,7 +21,7 @@ from penstock.records.known import known
 from penstock.render.page import page
 from penstock.render.report import markdown
 from penstock.render.template import fill
-from penstock.steps import calibrate, orders
+from penstock.steps import calibrate, folded, orders
 from penstock.steps.back import with_contacts
 from penstock.steps.count import count
 from penstock.steps.shift import stop_if_told
@@ -67,6 +67,8 @@ def end(world: World, ending: Ending) -> Ending:
     world.record(
         f"end:{ending.state}", f"release {ending.state}", cause=ending.cause, why=ending.sentence, readings=kept
     )
+    if kept:
+        folded.forget(world)
     now = world.clock.now()
     over = {} if ending.state == "baking" else {"ended_at": now}
     with world.store.write():  # whoever finds it over finds its last event too

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from penstock.core import data
 from penstock.core.calibration import Calibration, reckoned_with
-from penstock.core.foresight import ahead_of
+from penstock.core.foresight import ahead_of, blind_spots
 from penstock.core.known import NOTHING_KNOWN, Known, known_of
-from penstock.core.policies import bake_policies, rollout_policy
+from penstock.core.policies import bake_policies, rollout_policy, unjudged_in_bake
 from penstock.core.policy import Policy
 from penstock.errors import PenstockError, StateError
 from penstock.manifest import Environment
@@ -30,9 +30,9 @@ def look_back(metrics: Metrics, environment: Environment, stable: str | None) ->
 
 def learn(world: World, stable: str | None) -> Known:
     """What the past says, kept with the release. A source that cannot be read now says nothing, and holds nobody up."""
-    known = NOTHING_KNOWN
+    known, is_read = NOTHING_KNOWN, False
     try:
-        known = look_back(world.metrics, world.environment, stable)
+        known, is_read = look_back(world.metrics, world.environment, stable), True
     except StateError:
         raise
     except PenstockError as error:
@@ -43,8 +43,11 @@ def learn(world: World, stable: str | None) -> Known:
     warned = ahead is not None and known.history is not None and not ahead.is_enough
     for number, sentence in enumerate(ahead.sentences if ahead and warned else ()):
         world.tell(f"ahead:{number}", "plan", sentence)
-    if world.environment.verdict.latency and world.environment.verdict.metrics and not known.edges:
-        world.tell("past:no-times", "note", "no response times were seen yet: `latency` is not judged in this release")
+    unseen = blind_spots(world.environment, known, is_read=is_read) if stable else {}
+    for name, sentence in unseen.items():
+        world.tell(f"past:{name}", "note", sentence)
+    for number, sentence in enumerate(unjudged_in_bake(world.environment, known) if row["kind"] == "release" else ()):
+        world.tell(f"bake:unjudged:{number}", "note", sentence)
     releases.add_facts(world.store, world.release, known=data.dump(known), ahead=list(ahead.sentences) if ahead else [])
     return known
 

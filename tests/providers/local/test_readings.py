@@ -125,6 +125,10 @@ def test_old_readings_are_minutes(place: Folder, readings: Readings) -> None:
         (101 * day + 500, 1, 0),
     ]
     assert expected == rows(place, "second, requests, late FROM readings WHERE second > 8640000 - 1 ORDER BY second")
+    told = [
+        (one.start - 100 * day, one.end - one.start) for one in LocalMetrics(place.root).readings(str(100 * day - 1))
+    ]
+    assert [(0, 60), (60, 60), (120, 60), (day + 500, 1)] == told
     readings.thin(131 * day + 0.0)
     assert [] == rows(place, "second FROM readings WHERE second < 8640000")
 
@@ -175,6 +179,27 @@ def test_an_older_file_is_taken_over(place: Folder) -> None:
     assert [(7, b""), (9, pack({0: 1}))] == rows(place, "second, latency FROM readings ORDER BY second")
 
 
+@pytest.mark.parametrize("timed", [False, True])
+def test_minutes_of_an_older_file_are_told_as_minutes(place: Folder, timed: bool) -> None:
+    """What an earlier Penstock merged was no second, also where it kept histograms."""
+    with closing(sqlite3.connect(place.readings)) as db:
+        db.executescript(EARLIER)
+        if timed:
+            db.execute("ALTER TABLE readings ADD COLUMN synthetic INTEGER NOT NULL DEFAULT 0")
+            db.execute("ALTER TABLE readings ADD COLUMN latency BLOB NOT NULL DEFAULT x''")
+            db.execute("ALTER TABLE readings ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0")
+        more = ", 0, x'', 0" if timed else ""
+        db.execute("DELETE FROM readings")
+        for second in (0, 120, 185, 240):
+            db.execute(f"INSERT INTO readings VALUES ({second}, 'web', 'r1', 3, 9, 2, 1, 4000{more})")
+        db.execute("UPDATE position SET closed_through = 300")
+        db.commit()
+    Readings(place).close()
+    assert [(0, 60), (120, 180), (185, 186), (240, 241)] == [
+        (one.start, one.end) for one in LocalMetrics(place.root).readings("")
+    ]
+
+
 def test_a_disk_that_fills_while_a_file_is_taken_over_loses_nothing(place: Folder) -> None:
     """All of the older file is taken over, or it is as it was."""
     with closing(sqlite3.connect(place.readings)) as db:
@@ -204,12 +229,44 @@ def test_clients_are_remembered_while_their_second_is_open(place: Folder, readin
         with closing(Readings(place)) as again:
             again.take_in(HUNG_US, NOW, once_per_client=True)
     assert [(4, 1, 3)] == rows(place, "requests, errors, repeated FROM readings")
-    assert [("::1",)] == rows(place, "client FROM clients")
+    assert [("::1",)] == rows(place, "client FROM first_errors")
     readings.take_in(HUNG_US, NOW + 10, once_per_client=True)
-    assert [] == rows(place, "client FROM clients")
+    assert [] == rows(place, "client FROM first_errors")
     log(place.access_log, 2009, 2009, code=500)
     readings.take_in(HUNG_US, NOW + 10)
     assert [(2, 2, 0)] == rows(place, "requests, errors, repeated FROM readings WHERE second = 2009")
+
+
+def test_a_first_error_that_was_not_the_first_is_moved(place: Folder, readings: Readings) -> None:
+    """An earlier arrival that is answered later takes its place, also for the next keeper; a closed second stays as it is."""
+    log(place.access_log, 1999.5, 1999.7, code=500)
+    readings.take_in(HUNG_US, NOW, once_per_client=True)
+    log(place.access_log, 1999.2, code=500, cluster="web|r2")
+    with closing(Readings(place)) as again:
+        again.take_in(HUNG_US, NOW, once_per_client=True)
+    counts = "revision, requests, errors, repeated FROM readings WHERE second = 1999 ORDER BY 1"
+    assert [("r1", 2, 0, 2), ("r2", 1, 1, 0)] == rows(place, counts)
+    readings.take_in(HUNG_US, NOW + 10, once_per_client=True)
+    log(place.access_log, 1999.1, code=500)
+    readings.take_in(HUNG_US, NOW + 10, once_per_client=True)
+    assert [("r1", 2, 0, 2), ("r2", 1, 1, 0)] == rows(place, counts)
+
+
+def test_clients_of_an_earlier_penstock_are_let_go(place: Folder) -> None:
+    """They were of seconds that are long closed; what was counted stays."""
+    with closing(Readings(place)) as readings:
+        log(place.access_log, 1999, code=500)
+        readings.take_in(HUNG_US, NOW, once_per_client=True)
+    with closing(sqlite3.connect(place.readings, isolation_level=None)) as db:
+        db.execute("DROP TABLE first_errors")
+        db.execute("CREATE TABLE clients (second, unit, revision, era, synthetic, client)")
+        db.execute("INSERT INTO clients VALUES (1999, 'web', '', 0, 0, '::1')")
+    for second in (2000, 2001):
+        with closing(Readings(place)) as readings:
+            log(place.access_log, second, code=500)
+            readings.take_in(HUNG_US, NOW, once_per_client=True)
+    assert [(1999, 1), (2000, 1), (2001, 1)] == rows(place, "second, errors FROM readings ORDER BY 1")
+    assert [] == rows(place, "name FROM sqlite_master WHERE name = 'clients'")
 
 
 @settings(max_examples=15, deadline=None)  # each commit is a sync of the disk

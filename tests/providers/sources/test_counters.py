@@ -216,3 +216,10 @@ def test_what_is_forgotten_is_new_however_far_back_samples_go() -> None:
     silent = [-1] * 9
     series = [one("requests", *range(11)), one("requests", 7, *silent, 9)]
     assert 10 + 9 == sums(read(series))[0]
+
+
+def test_more_requests_than_there_can_be_are_refused() -> None:
+    """A counter that leaps beyond all traffic is no traffic."""
+    series = Series("requests", "a", "new", ((BEGAN, 0), (BEGAN + SCRAPE, 4 * 10**15)))
+    with pytest.raises(CannotTell, match="more than there can be"):
+        readings(grown([series], MEMORY), STEP, BEGAN - 1, BEGAN + STEP, "", lambda *_: 1)

@@ -139,3 +139,48 @@ def test_a_step_that_was_half_read_is_a_hole() -> None:
     half, whole = answer.readings(told, at + 1.4, 1.0, [(0.0, 1)], "")
     assert ("", 5, 0, "old", 6) == (half.revision, half.requests, half.errors, whole.revision, whole.requests)
     assert 1.5 < half.end - half.start
+
+
+def test_what_ended_just_now_waits(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """A second later no shift can reach back to it: until then it is neither handed on nor called closed."""
+    endpoint.ledger.now = endpoint.ledger.began = time.time() - 2.6
+    endpoint.ledger.serve({"old": (3, 0)})
+    endpoint.ledger.serve({"old": (4, 0)})
+    assert [3] == [one.requests for one in metrics.readings("")]
+    assert metrics.closed_until() < endpoint.ledger.now
+    rig.wait(lambda: [3, 4] == [one.requests for one in metrics.readings("")], 3)
+    assert endpoint.ledger.now + 1 <= time.time()
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;pwn\x07", "a\nline", "x\u202eevil"])
+@pytest.mark.parametrize("key", ["revision", "unit", "events"])
+def test_names_that_cannot_be_printed_are_refused(
+    endpoint: Endpoint, metrics: JsonMetrics, key: str, name: str
+) -> None:
+    """Nothing that a terminal would obey, or that hides what stands there, comes into a report or a sentence."""
+    endpoint.ledger.serve({"old": (4, 0)})
+    endpoint.ledger.readings[0][key] = {name: 1} if key == "events" else name
+    with pytest.raises(PenstockError, match="cannot be printed") as raised:
+        metrics.readings("")
+    assert raised.value.what.isprintable()
+
+
+def test_more_requests_than_there_can_be_are_refused(endpoint: Endpoint, metrics: JsonMetrics) -> None:
+    """With numbers beyond what fractions can tell no odds can be reckoned, in one reading or in all units together."""
+    endpoint.ledger.serve({"old": (1, 1), "new": (4 * 10**15, 3)})
+    with pytest.raises(PenstockError, match=r"not valid at `readings\.1\.requests`"):
+        metrics.readings("")
+    endpoint.ledger.readings.clear()
+    endpoint.ledger.serve({f"r{n}": (10**12, 3) for n in range(2)})
+    with pytest.raises(PenstockError, match=r"more than 1e\+12 requests"):
+        metrics.readings("")
+
+
+def test_a_key_that_stands_twice_is_refused(endpoint: Endpoint) -> None:
+    """Which of the two is meant, nobody knows."""
+    endpoint.ledger.serve({"old": (4, 0)})
+    body = endpoint.answer("/", {})[2].replace(b'"errors": 0', b'"errors": 2, "errors": 0')
+    with rig.served(lambda path, headers: (200, {}, body)) as url:
+        section = MetricsSource.model_validate({"is": "json", "url": url, "step": 1})
+        with pytest.raises(PenstockError, match="answered with JSON with the key `errors` twice"):
+            JsonMetrics(section, Given(list)).readings("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from penstock.errors import PenstockError
 from penstock.manifest.metrics import MetricsSource
 from penstock.providers.sources.file import LINE_BYTES, FileMetrics
 from penstock.providers.sources.given import Given
-from tests.providers.sources.rig import Ledger
+from tests.providers.sources.rig import Ledger, wait
 
 
 def made(path: Path) -> FileMetrics:
@@ -100,6 +101,45 @@ def test_what_is_told_twice_counts_once(tmp_path: Path, ledger: Ledger) -> None:
     found = metrics.readings("")
     assert [3, 5] == requests(found)
     assert [5] == requests(made(path).readings(found[0].position))
+
+
+def test_a_line_that_comes_too_late_is_refused(tmp_path: Path, ledger: Ledger) -> None:
+    """Two writers, or a line out of order: its requests would be lost without a word. What was known before is handed on."""
+    path = tmp_path / "readings"
+    mine, at = ledger.serve({"old": (3, 0)}), ledger.now
+    other = {**mine, "readings": [{**mine["readings"][0], "revision": "new"}]}
+    path.write_text(line(mine) + line(other) + line(ledger.serve({"old": (4, 0)})))
+    metrics = made(path)
+    found = metrics.readings("")
+    assert [3] == requests(found)
+    for source in (metrics, made(path)):
+        with pytest.raises(
+            PenstockError, match=f"tells of {at - 1:.15g}, and the lines before it closed all until {at:.15g}"
+        ):
+            source.readings(found[-1].position)
+    path.write_text(line(mine) + line({**other, "readings": []}) + line(ledger.serve({"old": (5, 0)})))
+    assert [5] == requests([one for one in made(path).readings(found[-1].position) if one.revision])
+
+
+def test_what_ended_just_now_waits(tmp_path: Path, ledger: Ledger) -> None:
+    """A second later no shift can reach back to it: until then it is neither handed on nor called closed."""
+    path = tmp_path / "readings"
+    ledger.now = time.time() - 1.6
+    path.write_text(line(ledger.serve({"old": (3, 0)})))
+    metrics, ended = made(path), ledger.now
+    assert [] == metrics.readings("")
+    assert metrics.closed_until() < ended
+    wait(lambda: metrics.readings("") != [], 3)
+    assert ended + 1 <= time.time()
+    assert ended == metrics.closed_until()
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, ledger: Ledger) -> None:
+    """Which of the two is meant, nobody knows."""
+    path = tmp_path / "readings"
+    path.write_text(line(ledger.serve({"old": (3, 0)})).replace('"errors": 0', '"errors": 2, "errors": 0'))
+    with pytest.raises(PenstockError, match="the line at byte 0 is JSON with the key `errors` twice"):
+        made(path).readings("")
 
 
 def test_silence_is_passed_over_once(tmp_path: Path, ledger: Ledger) -> None:

@@ -16,7 +16,9 @@ _SECONDS_KEPT_S = 86_000
 
 
 class LocalMetrics:
-    """Seconds that are closed, oldest first; a position is the last second read."""
+    """Seconds that are closed, oldest first; a position is the last second read. Those of yesterday are told as minutes, which
+    nobody judges.
+    """
 
     lag_s = 2.0
     step_s = 1.0
@@ -56,8 +58,8 @@ class LocalMetrics:
         return [_reading(row, timed=latency) for row in self._ask(sql, int(min(span_s, _SECONDS_KEPT_S)))]
 
     def levels(self) -> list[Level]:
-        """Memory and CPU of every instance that lives, as `Gauges.look` says; raises PenstockError `readings` when it is not
-        known which do.
+        """Memory and CPU of every instance that lives, and the requests that are open, as `Gauges.look` says; raises PenstockError
+        `readings` when it is not known which live.
         """
         try:
             return self._gauges.look()
@@ -78,9 +80,9 @@ class LocalMetrics:
 
 def _reading(row: sqlite3.Row, *, timed: bool = True) -> Reading:
     said: dict[str, Any] = dict(row)
-    second = said["second"]
+    second, span = said["second"], said.get("span", 1)
     return Reading(
-        said["unit"], said["revision"], second, second + 1, said["requests"], said["errors"], said["era"], said["late"],
+        said["unit"], said["revision"], second, second + span, said["requests"], said["errors"], said["era"], said["late"],
         said["duration_us"], position=str(second), latency=unpack(said.get("latency", b"")) if timed else (),
         synthetic=bool(said.get("synthetic", False)),
     )  # fmt: skip

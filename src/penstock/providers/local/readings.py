@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from penstock.providers.local.access_log import Clients, Eras, Fold, fold
+from penstock.providers.local.access_log import Clients, Eras, First, Fold, fold
 from penstock.providers.local.counts import pack
 from penstock.providers.local.paths import Folder
 from penstock.providers.local.readings_tables import ADD, prepare
@@ -28,7 +28,7 @@ _FORGET_S = 60 * 86_400
 _REOPENED_AFTER_S = 2.0
 _ERAS_KEPT = 1000
 
-_REMEMBER = "INSERT OR IGNORE INTO clients VALUES (?, ?, ?, ?, ?, ?)"
+_REMEMBER = "INSERT OR REPLACE INTO first_errors VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MOVE = "INSERT OR REPLACE INTO position (rowid, inode, offset, closed_through) VALUES (1, ?, ?, ?)"
 
 
@@ -167,11 +167,12 @@ class Readings:
             (*key, s.requests, s.errors, s.late, s.duration_us, s.repeated, pack(s.latency))
             for key, s in folded.sums.items()
         ]
+        firsts = [(*group, client, *first) for (group, client), first in folded.clients.items()]
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany(ADD, rows)
-            self._db.executemany(_REMEMBER, [(*key, client) for key, client in folded.clients])
-            self._db.execute("DELETE FROM clients WHERE second <= ?", (position.closed_through,))
+            self._db.executemany(_REMEMBER, firsts)
+            self._db.execute("DELETE FROM first_errors WHERE second <= ?", (position.closed_through,))
             values = (position.inode, position.offset, position.closed_through)
             self._db.execute(_MOVE, values)
             if folded.unreadable:
@@ -184,10 +185,10 @@ class Readings:
             raise
 
     def _clients(self) -> Clients:
-        """Who has met an error in a second that is open."""
+        """Who has met an error in a second that is open, and which was the first."""
         found: Clients = {}
-        for second, unit, revision, era, synthetic, client in self._db.execute("SELECT * FROM clients"):
-            found.setdefault((second, unit, revision, era, bool(synthetic)), set()).add(client)
+        for second, unit, era, synthetic, client, *first in self._db.execute("SELECT * FROM first_errors"):
+            found.setdefault((second, unit, era, bool(synthetic)), {})[client] = First(*first)
         return found
 
     # -- room ------------------------------------------------------------------------------------------------
@@ -221,6 +222,7 @@ class Readings:
         ).fetchall()
         self._db.execute("DELETE FROM readings WHERE second >= ? AND second < ?", (start, end))
         self._db.executemany(ADD, rows)
+        self._db.execute("UPDATE readings SET span = 60 WHERE second >= ? AND second < ?", (start, end))
 
 
 def _closed(now_s: float) -> int:

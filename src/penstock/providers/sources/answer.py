@@ -16,20 +16,22 @@ from itertools import pairwise
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
 from penstock.core.splits import Splits, era_of
+from penstock.providers.sources.counters import MOST
+from penstock.providers.sources.names import printable
 
 AHEAD_S = 5.0  # a clock may be so much before ours
 _ROUNDED_S = 0.001  # so much of two steps may overlap: times are written in fractions
-_MANY = 1 << 53
 _AS_DOCUMENTED = "an answer as the guide on metrics describes it"
 
-_Count = Annotated[int, Field(ge=0, le=_MANY)]
+_Count = Annotated[int, Field(ge=0, le=MOST)]
 _Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable)]
+_Name = Annotated[_Word, StringConstraints(min_length=1)]
 _Edge = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["inf"]
 
 
@@ -42,7 +44,7 @@ class ToldReading(_Strict):
 
     at: _Time
     revision: _Name
-    unit: Annotated[str, StringConstraints(max_length=200)] = ""
+    unit: _Word = ""
     requests: _Count
     errors: _Count
     late: _Count = 0
@@ -59,7 +61,7 @@ class ToldLevel(_Strict):
     revision: _Name
     at: _Time
     value: Annotated[float, Field(allow_inf_nan=False)]
-    instance: Annotated[str, StringConstraints(max_length=200)] = ""
+    instance: _Word = ""
 
 
 class _Bucket(_Strict):
@@ -85,7 +87,8 @@ def told(data: Any, step_s: float, now: float) -> Told:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise CannotTell(f"the answer is not valid at `{place[:80]}`: {first['msg'][:120]}", _AS_DOCUMENTED) from error
+        why = first["msg"].removeprefix("Value error, ")[:120]
+        raise CannotTell(f"the answer is not valid at `{place[:80]}`: {why}", _AS_DOCUMENTED) from error
     for problem in _problems(found, step_s, now):
         raise CannotTell(problem, _AS_DOCUMENTED)
     return found
@@ -97,6 +100,7 @@ def _problems(found: Told, step_s: float, now: float) -> list[str]:
     wrong += ["the answer is of the future"] if found.end > now + AHEAD_S else []
     wrong += ["readings are not in order of time"] if any(a.at > b.at for a, b in pairwise(found.readings)) else []
     wrong += ["a step, unit and revision has two readings"] if len(set(keys)) < len(keys) else []
+    wrong += [f"more than {MOST:.0e} requests"] if sum(one.requests for one in found.readings) > MOST else []
     wrong += _overlapping(sorted({one.at for one in found.readings}), step_s)
     for one in found.readings:
         of = f"the reading of {one.revision} at {one.at:.15g}"

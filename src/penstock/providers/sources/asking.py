@@ -12,7 +12,9 @@ from penstock.checks.filling import Unknown
 from penstock.checks.json_path import CannotTell
 from penstock.core.finding import CheckRequest
 from penstock.core.masking import mask
+from penstock.core.splits import CLOCKS_S
 from penstock.errors import PenstockError
+from penstock.providers.sources.names import escaped
 
 
 class Asking:
@@ -47,11 +49,16 @@ def refusing(where: str, secrets: tuple[str, ...] = ()) -> Iterator[None]:
     try:
         yield
     except CannotTell as error:
-        raise PenstockError("readings", mask(str(error), secrets), where, next=error.remedy) from error
+        raise PenstockError("readings", escaped(mask(str(error), secrets)), where, next=error.remedy) from error
     except Unknown as unknown:
         raise PenstockError(
             "readings", f"`${unknown}` stands for nothing here", where, next="a name of `env`"
         ) from unknown
+
+
+def settled_until(now: float) -> float:
+    """Up to when a step may have ended that is handed on: no shift from now on can reach back to it, whatever the clocks."""
+    return now - CLOCKS_S
 
 
 def position_ms(since: str) -> int | None:

@@ -23,6 +23,7 @@ from penstock.core.latency import Latency, merged
 from penstock.core.reading import Reading
 
 LONGEST = 1.5  # steps; core.evidence_windows judges nothing longer
+MOST = 10**12  # requests of one answer: more is no traffic, and odds of arms so unlike cannot be reckoned
 _RACE = 10  # so many errors may be counted before their requests are
 _RIGHT = "counters that count the same requests"
 
@@ -138,13 +139,15 @@ def _is_judged(one: Grown) -> bool:
 
 
 def _believable(found: list[Grown]) -> None:
-    """CannotTell where an arm has more errors than requests, beyond what two counters may be read apart."""
+    """CannotTell where an arm has more errors than requests, beyond what two counters may be read apart, or too many."""
     for arm in sorted({one.arm for one in found}):
         errors, requests = (
             sum(one.sums.get(name, 0) for one in found if one.arm == arm) for name in ("errors", "requests")
         )
         if errors > requests + _RACE:
             raise CannotTell(f"`errors` counts {errors} of {requests} requests of {arm}", _RIGHT)
+        if requests > MOST:
+            raise CannotTell(f"{requests} requests of {arm} are more than there can be", _RIGHT)
 
 
 def _reading(unit: str, end: int, arm: str, era: int, start: int, parts: list[Grown]) -> Reading:

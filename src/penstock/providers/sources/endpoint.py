@@ -10,7 +10,7 @@ from penstock.core.reading import Level, Reading
 from penstock.manifest.metrics import MetricsSource
 from penstock.providers.sources import answer
 from penstock.providers.sources.answer import Told
-from penstock.providers.sources.asking import Asking, position_ms
+from penstock.providers.sources.asking import Asking, position_ms, settled_until
 from penstock.providers.sources.given import Given
 from penstock.providers.sources.past import ago_ms, past_of
 
@@ -47,19 +47,20 @@ class JsonMetrics:
             return _position(self._newest().end)
 
     def closed_until(self) -> float:
-        """The same, in seconds."""
-        return int(self.position()) / 1000
+        """The same, in seconds, as far as it is handed on."""
+        return min(int(self.position()) / 1000, settled_until(time.time()))
 
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position; raises PenstockError `readings` when they cannot be had."""
         with self._asking.refusing():
             at = position_ms(since)
-            since_s = None if at is None else at / 1000
+            since_s, until = None if at is None else at / 1000, settled_until(time.time())
             found = self._told(since_s)
             if since_s is not None and found.end <= since_s:
                 refuse_stale(found.end, self.lag_s, time.time())
                 return []
             new = answer.readings(found, since_s, self.step_s, self._splits(), _position(found.end))
+            new = [one for one in new if one.end <= until]
             return [replace(one, position=_position(one.end)) for one in new]  # the same whenever it is read
 
     def past(self, span_s: float, *, latency: bool) -> list[Reading]:

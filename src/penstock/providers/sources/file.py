@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from penstock.checks import endpoint
+from penstock.checks.endpoint import Doubled
 from penstock.checks.filling import fill
 from penstock.checks.json_path import CannotTell
 from penstock.core.reading import Level, Reading
 from penstock.manifest.metrics import MetricsSource
 from penstock.providers.sources import answer
 from penstock.providers.sources.answer import Told
-from penstock.providers.sources.asking import position_ms, refusing
+from penstock.providers.sources.asking import position_ms, refusing, settled_until
 from penstock.providers.sources.endpoint import refuse_stale
 from penstock.providers.sources.given import Given
 from penstock.providers.sources.past import ago_ms, past_of
@@ -53,10 +54,12 @@ class FileMetrics:
             return str(last[0]) if last else ""
 
     def closed_until(self) -> float:
-        """The end of the last whole line; from no line on, nothing is told."""
+        """The end of the last whole line that is handed on; from no line on, nothing is told."""
         with refusing(self._path), self._open() as file:
             last = self._last(file)
-            return last[1].end if last else 0.0
+            if not last:
+                return 0.0
+            return last[1].end if last[1].end <= settled_until(time.time()) else last[1].start
 
     def readings(self, since: str) -> list[Reading]:
         """Every reading after a position; raises PenstockError `readings` when they cannot be had."""
@@ -85,9 +88,16 @@ class FileMetrics:
     def _after(self, file: BinaryIO, since: str) -> list[Reading]:
         passed, at = self._passed, _place(since)
         at = self._there(file, passed[1] if since and passed[0] == since else at)
-        splits, until, found, lines = self._splits(), time.monotonic() + self._within_s, list[Reading](), 0
+        settled_s, splits = settled_until(time.time()), self._splits()
+        until, found, lines = time.monotonic() + self._within_s, list[Reading](), 0
+        before_ms = at.end_ms if at and at.offset else 0  # what the line before closed
         try:
             for place, one in self._lines(file, at.offset if at else 0):
+                if one.end > settled_s:
+                    return found
+                if place.end_ms <= before_ms and one.readings:
+                    raise CannotTell(*_late(one, before_ms))
+                before_ms = max(before_ms, place.end_ms)
                 if at is None or place.end_ms > at.end_ms:
                     since_s = at.end_ms / 1000 if at else None
                     new = answer.readings(one, since_s, self.step_s, splits, str(place))
@@ -148,10 +158,19 @@ class FileMetrics:
     def _told(self, line: bytes, offset: int) -> Told:
         try:
             return answer.told(endpoint.parsed(line), self.step_s, time.time())
+        except Doubled as error:
+            raise CannotTell(f"the line at byte {offset} is {error}", "each key once") from error
         except ValueError as error:
             raise CannotTell(f"the line at byte {offset} is no JSON", "one JSON answer a line") from error
         except CannotTell as error:
             raise CannotTell(f"the line at byte {offset}: {error}", error.remedy) from error
+
+
+def _late(one: Told, before_ms: int) -> tuple[str, str]:
+    what = (
+        f"a line tells of {one.readings[0].at:.15g}, and the lines before it closed all until {before_ms / 1000:.15g}"
+    )
+    return what, "lines in order of time, both arms of a step in one of them: one writer"
 
 
 def _place(since: str) -> Place | None:

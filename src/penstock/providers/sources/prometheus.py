@@ -14,9 +14,10 @@ from penstock.core.reading import Level, Reading
 from penstock.core.splits import era_of
 from penstock.manifest.metrics import MetricsSource, labels_in, metric_of
 from penstock.providers.sources import counters, samples
-from penstock.providers.sources.asking import Asking, position_ms
+from penstock.providers.sources.asking import Asking, position_ms, settled_until
 from penstock.providers.sources.counters import LONGEST, Grown, Series
 from penstock.providers.sources.given import Given
+from penstock.providers.sources.names import printable
 from penstock.providers.sources.past import PAST_S, ago_ms, as_past
 
 MEMORY, MEMORY_S = 8, 60.0  # steps, and at least so many seconds, that a process may be unseen and still be known
@@ -123,7 +124,8 @@ class PrometheusMetrics:
         found = samples.vector(self._asking.get(until, _QUERY, query=query, timeout="5s"), told)
         instance = self._section.instance
         return [
-            Level(name, self._arm(labels, told), at, value, labels.get(instance, "")) for labels, at, value in found
+            Level(name, self._arm(labels, told), at, value, _name(labels.get(instance, ""), told))
+            for labels, at, value in found
         ]
 
     def _closed_ms(self, until: float) -> int:
@@ -131,11 +133,15 @@ class PrometheusMetrics:
         if self._clock is not None:
             reckoned = self._clock[1] + time.monotonic() - self._clock[0]
             if self._end(reckoned) == self._end(self._clock[1]):
-                return self._end(reckoned)
+                return self._settled(self._end(reckoned))
         self._clock = None  # until it has answered, it is not known
         asked = samples.scalar(self._asking.get(until, _QUERY, query="time()", timeout="5s"))
         self._clock = (time.monotonic(), asked)
-        return self._end(asked)
+        return self._settled(self._end(asked))
+
+    def _settled(self, end_ms: int) -> int:
+        """The same, or the step before by our own clock: what is told now stays so."""
+        return min(end_ms, int(settled_until(time.time()) * 1000) // self._step_ms * self._step_ms)
 
     def _end(self, now_s: float) -> int:
         return int((now_s - self.lag_s) * 1000) // self._step_ms * self._step_ms
@@ -223,4 +229,11 @@ class PrometheusMetrics:
             raise CannotTell(
                 f"{told} has series without the label `{self._section.arm}`", "PENSTOCK_REVISION as that label"
             )
-        return arm
+        return _name(arm, told)
+
+
+def _name(label: str, told: str) -> str:
+    try:
+        return printable(label)
+    except ValueError as error:
+        raise CannotTell(f"{told} has a label that cannot be printed: {label[:40]}", "plain names") from error
