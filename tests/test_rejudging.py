@@ -203,7 +203,13 @@ def test_a_policy_is_the_keys_of_verdict(text: str) -> None:
         ("false_rollbacks: 200%\n", "value", 1, 18),
         ("errors: {at_most: 5%}\nrollout:\n  increments: [5% for 1m]\n", "not-replayed", 2, 1),
         ("verdict: {false_rollbacks: 1%}\nincrements: [5% for 1m]\n", "not-replayed", 2, 1),
+        ("traffic: {get: [/], rps: 5}\n", "not-replayed", 1, 1),
+        ("verdict:\n  false_rollbacks: 1%\n  metrics: {is: json, url: 'http://127.0.0.1:1', step: 10s}\n", "not-replayed", 3, 3),
+        ("metrics: none\n", "not-replayed", 1, 1),
         ("# nothing\n", "empty", 1, 1),
+        ("{}\n", "empty", 1, 1),
+        ("verdict: {}\n", "empty", 1, 1),
+        ("errors: {}\n", "empty", 1, 1),
         ("a: [\n", "yaml", 2, 1),
     ],
 )  # fmt: skip
@@ -252,7 +258,7 @@ def test_what_fits_beside_the_releases_own_is_no_mistake() -> None:
     assert 5.0 == found.over(OWN).errors.promote_at.ratio
     with pytest.raises(ManifestError) as caught:
         found.over(Verdict())
-    assert (1, 1) == (caught.value.problems[0].line, caught.value.problems[0].column)
+    assert (1, 26) == (caught.value.problems[0].line, caught.value.problems[0].column)
 
 
 def test_what_a_file_says_is_told_key_by_key() -> None:
@@ -297,7 +303,7 @@ def test_the_command_says_it_as_text_and_as_data(folder: Path, monkeypatch: pyte
     assert 0 == one.exit_code, one.output
     assert "policy.yaml would have sent it back" in one.output
     assert "earlier" in one.output
-    assert "policy.yaml is its own `verdict`, with\n  false_rollbacks: 40%\n" in one.output
+    assert "by the release's own `verdict`, with policy.yaml laid over it:\n  false_rollbacks: 40%\n" in one.output
     assert (folder / "page.html").read_text().startswith("<!doctype html>")
     many = run.invoke(root, ["replay", "--service", "shop", "--with", str(policy)])
     assert "policy.yaml would have cost 0 of 0 good releases" in many.output

@@ -23,7 +23,9 @@ from penstock.replaying import record_of
 Asked = Callable[[Row], Verdict]
 """What is to judge a release, by its record. Raises UserError where there is nothing that could."""
 
-_MOVED = frozenset({"rollout", "increments"})
+_MOVED = "requests that were not sent to a candidate tell nothing of it: weights and times stay as they were"
+_READ = "readings are those that were recorded, from the source and of the requests of then"
+_NOT_TRIED = {"rollout": _MOVED, "increments": _MOVED, "metrics": _READ, "traffic": _READ}
 
 
 @dataclass(frozen=True)
@@ -153,16 +155,7 @@ def _was(store: Store, row: Row) -> Was:
 def _keys(tree: Map, problems: Problems) -> tuple[Map, Scalar] | None:
     """The keys of `verdict`, and where they were named; None where it has no keys. What cannot be tried is noted."""
     refuse_braces(tree, problems)
-    for entry in tree.entries.values():
-        if entry.key.text in _MOVED:
-            problems.add(
-                "not-replayed",
-                entry.key.place,
-                f"`{entry.key.text}` cannot be tried on records",
-                "requests that were not sent to a candidate tell nothing of it: weights and times stay as they were",
-                "the keys of `verdict` alone",
-            )
-    own = tree.without(*_MOVED)
+    own = _tried(tree, problems)
     below = own.entries.get("verdict")
     key, found = Scalar("verdict", Place(1, 1)), own
     if below and len(own.entries) == 1:
@@ -170,9 +163,21 @@ def _keys(tree: Map, problems: Problems) -> tuple[Map, Scalar] | None:
         if not isinstance(below.value, Map):
             typed(Verdict, below.value, key, problems)
             return None
-        found = below.value
+        found = _tried(below.value, problems)
     shaped(Verdict, found, key, problems)
+    if not problems and not any(_said("", found)):
+        why = "a policy has the keys of `verdict`"
+        problems.add("empty", key.place, "there is no key with a value in it", why, "false_rollbacks: 1%")
     return found, key
+
+
+def _tried(keys: Map, problems: Problems) -> Map:
+    """The keys without those that records cannot tell of, which are noted."""
+    for name, entry in keys.entries.items():
+        if name in _NOT_TRIED:
+            what = f"`{name}` cannot be tried on records"
+            problems.add("not-replayed", entry.key.place, what, _NOT_TRIED[name], "the other keys of `verdict` alone")
+    return keys.without(*_NOT_TRIED)
 
 
 def _said(name: str, node: Node) -> Iterator[str]:

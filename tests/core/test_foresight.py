@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from penstock.core.eprocess import Margin
 from penstock.core.evidence_outlook import WEIGHTS
-from penstock.core.foresight import ahead_of, foresee
+from penstock.core.foresight import ahead_of, blind_spots, foresee
 from penstock.core.history import History
 from penstock.core.known import Known
 from penstock.core.policy import Policy
@@ -21,6 +21,7 @@ from penstock.core.verdict import Counts, Window, start, step
 from penstock.manifest import Environment, TargetEntry
 from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Section
+from penstock.manifest.verdict import Verdict
 
 EQUAL = Margin(1.0, 0.0)
 STRICT = Policy(ratio=1.0, points=0.0, at_most=None)
@@ -103,7 +104,9 @@ def test_low_traffic_is_said_before() -> None:
     told = " ".join(found.sentences)
     assert "0.2 requests/s, and 5 % of stable's failed" in told
     assert "twice the errors (4.9 % to 9.7 %) needs about" in told
-    assert "not seen in 90 min" in told
+    assert "not seen in 90 min; up to 2 h of holding may follow, where it is not accepted before" in told
+    assert "in the 24 h of its past that were counted there were 0.2 requests/s" in told
+    assert "for all of these to be found in time it would take " in found.sentences[-1]
     assert f"`traffic: {{get: [/], rps: {found.remedies.traffic_rps}}}`" in told
 
 
@@ -286,3 +289,34 @@ def test_what_is_not_known_of_clusters_is_said(dispersion: float | None, word: s
     said = ahead_of(environment, Known(history(100, 0.001, 86_400), dispersion)).sentences
 
     assert bool(word) == any(word in sentence for sentence in said if word)
+
+
+def sourced(rollout: str = "canary") -> Environment:
+    """An environment whose requests are counted by an endpoint, and whose response times are judged."""
+    asked = {"metrics": {"is": "json", "url": "http://h/r"}, "latency": {"p95": {"against_stable": "1.3x"}}}
+    more = {"increments": ["5% for 30m"]} if rollout == "canary" else {}
+    return Environment(
+        name="production", units={}, target=TargetEntry(kind="fake", section=Section()),
+        rollout=Rollout.model_validate({"is": rollout, **more}), verdict=Verdict.model_validate(asked),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "named"),
+    [
+        (Known(), {"no-times", "no-stable"}),
+        (Known(History(5.0, 0.0, 0, 60.0, requests=0), edges=(1e4,)), {"no-stable"}),
+        (Known(history(5, 0.0), edges=(1e4,)), set()),
+        (Known(history(5, 0.0)), {"no-times"}),
+    ],
+)
+def test_what_a_source_has_never_told_is_said_before(known: Known, named: set[str]) -> None:
+    """A source that tells nothing of what serves has nobody to compare with, and one without times judges none."""
+    assert named == set(blind_spots(sourced(), known))
+
+
+def test_nothing_is_said_of_a_past_that_was_not_read() -> None:
+    """Where the source is down, or nothing is compared, it is not said that it knows nothing of what serves."""
+    assert {"no-times"} == set(blind_spots(sourced(), Known(), is_read=False))
+    assert {"no-times"} == set(blind_spots(sourced("rolling"), Known()))
+    assert {} == blind_spots(sourced().model_copy(update={"verdict": Verdict()}), Known())

@@ -75,6 +75,21 @@ def test_too_few_are_held_against_whole_periods_only() -> None:
     assert "" == said(ORDERS, [replace(one, events=()) if one.start == T + 7 else one for one in whole])
 
 
+def test_stables_presence_is_not_the_candidates() -> None:
+    """A candidate that is not told of is not too few, however long stable goes on; nor is one that comes back."""
+    limit = Limit("orders", "count", 5, least=True, per_s=60)
+
+    def arm(revision: str, *seconds: int) -> list[Reading]:
+        return [reading(s, revision, events=(("orders", int(revision == "old")),)) for s in seconds]
+
+    stable = arm("old", *range(400))
+    for mine in (arm("new", *range(30)), arm("new", *range(30), *range(90, 140)), arm("new", *range(0, 400, 20))):
+        told = sorted(mine + stable, key=lambda one: one.start)
+        assert ("", "") == (said(limit, told), unmeasured(limit, run(limit, told), T + 400))
+    whole = sorted(arm("new", *range(62)) + stable, key=lambda one: one.start)
+    assert "orders: 0 in 1m; at least 5" == said(limit, whole)
+
+
 def test_an_average_is_judged_when_its_time_is_over() -> None:
     """A mean above its limit in each of several periods breaks it; of a handful of requests it is not judged."""
     slow = [reading(s, seconds=6) for s in range(121)]
@@ -196,14 +211,28 @@ def test_a_factor_of_nothing_is_no_limit() -> None:
     assert "" == unjudged(MEMORY, run(MEMORY, [level(0, 0, revision="old")]))
 
 
-def test_a_moment_of_nothing_begins_no_time_anew() -> None:
-    """Stable at 0 for a moment is neither beyond nor within: what has been beyond for long stays so."""
+@pytest.mark.parametrize("arms", [("old", "new"), ("old",)])
+def test_a_moment_of_nothing_begins_the_time_anew(arms: tuple[str, ...]) -> None:
+    """Beside stable at 0 nobody is beyond it, also where the candidate tells nothing just then."""
     told = [
         level(s, value, arm, arm, "memory")
-        for s in range(0, 301, 10)
+        for s in range(0, 601, 10)
         for arm, value in (("old", 0 if s == 150 else 1e6), ("new", 9e6))
+        if arm in arms or s != 150
     ]
+    assert "" == said(LEAK, [one for one in told if one.at <= T + 450])
     assert "memory: new has 9 MB, and has been beyond 1.3 times stable's 1 MB for 5m" == said(LEAK, told)
+
+
+def test_stretches_of_nothing_are_not_beyond() -> None:
+    """Two queues that are empty most of the time are alike, however full the one is now and then beside the other."""
+    queue = Limit("queue", "gauge", 1.3, relative=True, for_s=60)
+    told = [
+        level(s, full if s % 20 == 0 else 0, arm, arm, "queue")
+        for s in range(0, 600, 5)
+        for arm, full in (("old", 1), ("new", 2))
+    ]
+    assert "" == said(queue, told)
 
 
 REVISIONS = st.sampled_from(["new", "old", "older"])
@@ -294,6 +323,17 @@ def test_values_as_people_say_them() -> None:
     """A value is said with its unit, in three digits."""
     values = [(0.934, "%"), (512e6, "B"), (12, "B"), (5.21, "s"), (0.0569, "s"), (800, "")]
     assert ["93.4 %", "512 MB", "12 B", "5.21 s", "56.9 ms", "800"] == [spoken(value, unit) for value, unit in values]
+    large = [(12.5, "%"), (1200, "s"), (0.9997, "s"), (1_234_567, ""), (1234.5, ""), (2e15, "B")]
+    assert ["1,250 %", "1,200 s", "1,000 ms", "1,234,567", "1,234.5", "2,000 TB"] == [spoken(*one) for one in large]
+
+
+def test_counts_as_people_say_them() -> None:
+    """Thousands stand apart, and a count is said in full."""
+    many = [reading(s, requests=1000, seconds=6) for s in range(121)]
+    assert "duration: 6 s on average of 60,000 requests in 1m, 2 times in a row; at most 5 s" == said(AVERAGE, many)
+    limit = Limit("errors", "count", 1_234_567)
+    assert "errors: 1,234,568; at most 1,234,567" == said(limit, [reading(0, errors=1_234_568)])
+    assert "errors: at most 1,234,567 in the whole release" == rule(limit)
 
 
 def test_the_state_stays_small() -> None:

@@ -119,7 +119,8 @@ class Stables:
         self.fresh_s += span_s
         if self.quantiles and self.fresh_s < 10:
             return
-        self.kept = {edge: 0.9 * weight for edge, weight in self.kept.items() if weight > 0.01}
+        faded = 0.9 if all(rule.name in self.quantiles for rule in policy.latency) else 1.0
+        self.kept = {edge: faded * weight for edge, weight in self.kept.items() if weight > 0.01}
         for one in self.fresh:
             for edge, count in one.items():
                 self.kept[edge] = self.kept.get(edge, 0) + count

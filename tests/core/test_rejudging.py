@@ -177,6 +177,28 @@ def test_the_other_policy_knows_what_was_known() -> None:
     assert 3.0 == policy_by(Verdict(), rules(Policy()), Known(errors=3.0)).dispersion
 
 
+def test_the_source_is_the_one_of_then() -> None:
+    """A manifest that names another source today judges response times as they were recorded; of unseen buckets it does not."""
+    asked = Verdict.model_validate(
+        {"metrics": {"is": "json", "url": "http://127.0.0.1:1"}, "latency": {"p99": {"against_stable": "1.1x"}}}
+    )
+    own = replace(rules(Policy()), units=("web",))
+    assert 1 == len(policy_by(asked, own, NOTHING_KNOWN).latency)
+    assert () == policy_by(asked, rules(Policy()), NOTHING_KNOWN).latency
+    assert 1 == len(policy_by(asked, rules(Policy()), Known(edges=(1000.0,))).latency)
+
+
+def test_requests_that_nobody_sent_are_said_to_be_lacking() -> None:
+    """`traffic` of the manifest as it lies judges what was recorded of it, and where that is nothing, it is said."""
+    asked = Verdict.model_validate({"traffic": {"get": ["/"], "rps": 5}})
+    made = course([(20, 0, 0)] * 5)
+    said = "no requests of Penstock's own were recorded: `traffic` tells nothing"
+    assert [said] == made.lacks(policy_by(asked, made.rules, NOTHING_KNOWN), asked)
+    told = [replace(made.readings[0], synthetic=True), *made.readings]
+    sent = Course(made.rules, told, [move(5)])
+    assert [] == sent.lacks(policy_by(asked, made.rules, NOTHING_KNOWN), asked)
+
+
 def test_keys_that_readings_do_not_tell() -> None:
     """Only what was said is named: defaults are no wish."""
     assert () == unjudged(Verdict())

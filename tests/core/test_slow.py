@@ -44,3 +44,16 @@ def test_a_window_is_held_against_the_past_alone() -> None:
 
     assert {"p90": (policy.edge(5e4), pytest.approx(0.1))} == known.quantiles == later.quantiles
     assert policy.edge(9e5) >= slow.after(later, policy, (), 60.0).quantiles["p90"][0] > policy.edge(5e4)
+
+
+@pytest.mark.parametrize("requests", [2, 50])
+def test_little_traffic_adds_up_until_a_quantile_is_known(requests: int) -> None:
+    """A p99 needs 500 of stable's requests; nothing of them is forgotten before, so it is known some time, and then fades."""
+    policy = Policy(latency=(LatencyRule(0.5, None, 1.2), LatencyRule(0.99, None, 1.2)))
+    now, edge = slow.begin(policy), policy.edge(2e4)
+    for _ in range(600 // requests):
+        now = slow.after(now, policy, ((edge, requests),), 10.0)
+    assert "p99" in now.quantiles
+    for _ in range(200):
+        now = slow.after(now, policy, ((edge, requests),), 10.0)
+    assert sum(weight for _, weight in now.kept) == pytest.approx(10 * requests, rel=0.01)

@@ -110,3 +110,21 @@ def test_a_period_may_only_report(tmp_path: Path) -> None:
     told = [event["text"] for event in events.after(sim.store, 1, limit=5000) if event["key"] == "bake:0:verdict"]
     assert 1 == len(told)
     assert "by the limit of 1 %" in told[0]
+
+
+@pytest.mark.parametrize("past_s", [2, 60])
+def test_a_limit_that_stable_breaks_does_not_judge(tmp_path: Path, past_s: int) -> None:
+    """The same version under another name, of which as many requests fail, stays; that the limit does not judge is said once."""
+    sim = Simulation(tmp_path, 60.0, asked=environment(bake_s=1200))
+    for revision in (sim.stable, sim.candidate):
+        sim.metrics.fail(revision.id, 0.08)
+    sim.clock.sleep(past_s + 1)
+    assert "baking" == sim.release().state
+    assert "released" == bakes(sim)[0].state
+    told = [
+        event["text"]
+        for event in events.after(sim.store, 1, limit=5000)
+        if "does not judge in the bake" in event["text"]
+    ]
+    assert 1 == len(told)
+    assert "which breaks the limit of 5 %" in told[0]

@@ -103,18 +103,20 @@ class Seen:
     def __init__(self, times: Recorded) -> None:
         self.times, self.arms, self.eras = times, [], []
 
-    def windows(self, lane: int) -> list[Window]:
-        found = []
+    def windows(self, lane: int, policy: Policy) -> list[Window]:
+        """One for each second; a foreign source tells its empty buckets too."""
+        empty, found = dict.fromkeys(map(float, self.times.edges), 0) if policy.edges else {}, []
         for second, (arms, era) in enumerate(zip(self.arms, self.eras, strict=True)):
             n_c, k_c, n_b, k_b = (int(one[lane]) for one in arms)
-            slow = tuple(self.times.slow.get((lane, second), ((), ())))
+            told = self.times.slow.get((lane, second), ((), ()))
+            slow = tuple(tuple(sorted({**empty, **dict(arm)}.items())) if arm else () for arm in told)
             found.append(Window(float(second), Arm(n_c, k_c), Arm(n_b, k_b), int(era[lane]), slow=slow))
         return found
 
     def agree(self, policy: Policy, lane: int, same: Callable[[int, object], bool]) -> bool:
         """Whether the product says the same at every look until it convicts."""
         state = start(policy)
-        for second, window in enumerate(self.windows(lane)):
+        for second, window in enumerate(self.windows(lane, policy)):
             state = step(policy, state, window)
             if not same(second, judge(policy, state)):
                 return False

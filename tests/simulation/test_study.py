@@ -280,3 +280,18 @@ def test_nobody_is_harmed_by_a_good_release() -> None:
 
     seen = releases.run(releases.Study(POLICY, SHORT, Service(100, 0.01), [Wrong()] * 300), 4)
     assert 0 == pytest.approx(seen.excess.mean(), abs=3 * seen.excess.std() / 300**0.5)
+
+
+def test_a_late_fault_begins_before_good_releases_are_through() -> None:
+    """Whether increments are fixed or left early: what was promoted before the fault began would tell nothing of it."""
+    for steps in (
+        (Step(0.1, 20), Step(0.5, 300, may_leave_early=True)),
+        (Step(0.05, 600), Step(0.25, 1800, may_leave_early=True), Step(0.5, 1800, may_leave_early=True)),
+        (Step(0.1, 600, may_leave_early=True), Step(0.5, 600, may_leave_early=True)),
+    ):
+        seen = find(replace(STUDY, course=Course(steps, hold_s=300), runs=100))
+        late = fault(seen, "5x the errors after")
+        assert seen.good.promoted_s is not None
+        assert 0 < late.begins_s < seen.good.promoted_s.median
+        assert late.found >= 0.8 * late.runs
+        assert late.early <= late.promoted < late.runs / 2

@@ -5,9 +5,9 @@ in pieces is folding at once. `broken` is the sentence of what was broken, with 
 that a number is lacking, which is neither good nor bad.
 
 What is missing never convicts. Of a count, what was seen stays counted over a gap, since a gap cannot take an error back; but a
-time with a gap is not held against a least number. An average is of what was seen. A gauge must be beyond its limit all the
-while, and nobody knows where it was in a gap: its time begins anew. A factor of nothing is no limit: while stable's gauge is 0,
-the candidate's is not held against it, and `unjudged` says so.
+time with a gap in what the candidate tells is not held against a least number. An average is of what was seen. A gauge must be
+beyond its limit all the while, and nobody knows where it was in a gap: its time begins anew. A factor of nothing is no limit:
+while stable's gauge is 0, the candidate's is not held against it, `unjudged` says so, and its time begins anew after that.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Sum:
 class LimitState:
     """What a limit has seen: small plain data. Moments are in seconds since the epoch, on the source's clock.
 
-    `seen`: the newest thing of the source. `heard`: by arm, when it last told this limit's number; `mute`: when it last had
-    requests, and did not.
+    `seen`: the newest thing of the source; of a least number, the candidate's. `heard`: by arm, when it last told this limit's
+    number; `mute`: when it last had requests, and did not.
     `began` is the open period's beginning, `whole` whether nothing of it is missing, `run` how many before it were broken in
     a row, `era` the traffic split it is under. `beyond` has the candidate's instances that are beyond the limit: since
     when, and when last; `others` stable's instances: when last, and the value. `broken` is final.
@@ -207,7 +207,10 @@ def _step(limit: Limit, state: LimitState, arms: Arms, told: Reading | Level) ->
         return _level(limit, state, arms, told) if mine else state
     if limit.kind == "gauge" or not told.final or told.synthetic or (limit.relative and not told.era):
         return state
-    return _counted(limit, _at(limit, state, told), arms, told)
+    mine = (
+        told.revision == arms.candidate or not limit.least
+    )  # that stable goes on does not tell what the candidate did
+    return _counted(limit, _at(limit, state, told) if mine else state, arms, told)
 
 
 def _counted(limit: Limit, state: LimitState, arms: Arms, reading: Reading) -> LimitState:
@@ -276,11 +279,10 @@ def _level(limit: Limit, state: LimitState, arms: Arms, level: Level) -> LimitSt
     state = replace(state, seen=max(state.seen or at, at), heard=heard)
     if level.revision != arms.candidate:
         fresh = {one: last for one, last in state.others.items() if at - last[0] <= GAP_S}
-        return replace(state, others={**fresh, name: (at, level.value)})
+        state = replace(state, others={**fresh, name: (at, level.value)})
+        return replace(state, beyond={}) if unjudged(limit, state) else state
     beyond = {one: last for one, last in state.beyond.items() if at - last[1] <= GAP_S and one != name}
     stable = typical(state.others, at)
-    if limit.relative and stable is not None and stable <= 0:
-        return state  # neither beyond it nor not
     if _is_beyond(limit, level.value, stable):
         since, last = state.beyond.get(name, (at, at))
         since = since if at - last <= GAP_S else at
@@ -291,7 +293,7 @@ def _level(limit: Limit, state: LimitState, arms: Arms, level: Level) -> LimitSt
 
 def _is_beyond(limit: Limit, value: float, stable: float | None) -> bool:
     if limit.relative:
-        return stable is not None and limit.beyond(value, limit.bound * stable)
+        return stable is not None and stable > 0 and limit.beyond(value, limit.bound * stable)
     return limit.beyond(value, limit.bound) and (stable is None or not limit.beyond(stable, limit.bound))
 
 
@@ -313,9 +315,9 @@ def _often(limit: Limit) -> str:
 def _said(limit: Limit, state: LimitState) -> str:
     """What a count or an average came to, and what was allowed."""
     if limit.kind == "count":
-        return f"{state.candidate.amount:g}{_often(limit)}; {_allowed(limit)} {limit.bound:g}"
+        return f"{spoken(state.candidate.amount, '')}{_often(limit)}; {_allowed(limit)} {spoken(limit.bound, '')}"
     mean, other = state.candidate.mean or 0.0, state.stable.mean or 0.0
-    means = f"{spoken(mean, 's')} on average of {state.candidate.requests} requests{_often(limit)}"
+    means = f"{spoken(mean, 's')} on average of {state.candidate.requests:,} requests{_often(limit)}"
     if limit.relative:
         return f"{means}, and stable's {spoken(other, 's')}; {_allowed(limit)} {limit.bound:g} times that"
     return f"{means}; {_allowed(limit)} {spoken(limit.bound, 's')}"
@@ -332,14 +334,19 @@ def _high(limit: Limit, level: Level, stable: float | None) -> str:
 
 
 def spoken(value: float, unit: Unit) -> str:
-    """A value with its unit: `93 %`, `512 MB`, `5.2 s`, `57 ms`, `800`."""
+    """A value with its unit: `93 %`, `512 MB`, `5.2 s`, `57 ms`, `12,345`."""
     if unit == "%":
-        return f"{value * 100:.3g} %"
+        return f"{_figures(value * 100)} %"
     if unit == "s":
-        return f"{value:.3g} s" if value >= 1 or not value else f"{value * 1000:.3g} ms"
+        return f"{_figures(value)} s" if value >= 1 or not value else f"{_figures(value * 1000)} ms"
     if unit == "":
-        return f"{value:g}"
+        return f"{round(value):,}" if value == round(value) else f"{value:,.6g}"
     size, name = next(
         ((s, n) for s, n in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if value >= s), (1, "B")
     )
-    return f"{value / size:.3g} {name}"
+    return f"{_figures(value / size)} {name}"
+
+
+def _figures(value: float) -> str:
+    """Three figures, and no fewer than there are before the point: thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -116,7 +116,10 @@ def summary(found: Iterable[Rejudged]) -> Summary:
 
 
 def policy_by(asked: Verdict, rules: Rules, known: Known) -> Policy:
-    """By what the keys of `verdict` would have judged a release: with its own increments and bake, and what was known then."""
+    """By what the keys of `verdict` would have judged a release: with its own increments and bake, and what was known then.
+
+    Readings are those of the source of then, whatever `metrics` says now.
+    """
     increments = tuple(
         Increment(
             weight_permille=rung.weight_permille, duration_s=rung.duration_s, may_leave_early=rung.may_leave_early
@@ -124,8 +127,10 @@ def policy_by(asked: Verdict, rules: Rules, known: Known) -> Policy:
         for rung in rules.plan.rungs
         if rung.judged
     )
+    unseen = rules.units is None and not known.edges  # of a foreign source, whose buckets nobody had seen
+    told = asked.model_copy(update={"metrics": None, "latency": None if unseen else asked.latency})
     bare = Environment(
-        name=rules.plan.environment, units={}, target=TargetEntry(kind="recorded", section=Section()), verdict=asked,
+        name=rules.plan.environment, units={}, target=TargetEntry(kind="recorded", section=Section()), verdict=told,
         rollout=Rollout.model_validate({"is": "canary", "increments": increments}) if increments else Rollout(),
         bake=(BakePeriod.model_validate({"for": 1.0}),) if rules.bake else (),
     )  # fmt: skip
@@ -219,6 +224,8 @@ class Course:
             notes.append("`latency` is not judged: no response times had been seen before this release")
         if policy.latency and not any(one.latency for one in self.readings):
             notes.append("no response times were recorded: `latency` accepts nothing")
+        if asked.traffic and not any(one.synthetic for one in self.readings):
+            notes.append("no requests of Penstock's own were recorded: `traffic` tells nothing")
         there = {name for one in self.readings for name, _ in one.events}
         notes += [
             f"`{rule.name}` was not recorded: it accepts nothing" for rule in policy.rates if rule.name not in there

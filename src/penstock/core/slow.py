@@ -10,7 +10,7 @@ from penstock.core.latency import Latency, above, merged, quantile, size
 from penstock.core.policy import LatencyRule, Policy
 
 REFRESH_S = 10.0  # of watched time: quantiles move slowly, and finding them costs more than a look may
-KEPT = 0.9  # of what was remembered, at each refresh: a half-life of about a minute
+KEPT = 0.9  # of what was remembered, at each refresh once all is known: a half-life of about a minute
 ENOUGH = 5.0  # so many of stable's requests must lie beyond a quantile before it is believed
 FORGOTTEN = 0.01
 
@@ -41,7 +41,10 @@ def after(slow: Slow, policy: Policy, stable: Latency, span_s: float) -> Slow:
     fresh, fresh_s = (*slow.fresh, stable), slow.fresh_s + span_s
     if fresh_s < REFRESH_S and slow.quantiles:
         return Slow(slow.kept, fresh, fresh_s, slow.quantiles)
-    kept = {edge: weight * KEPT for edge, weight in slow.kept if weight > FORGOTTEN}
+    faded = (
+        KEPT if all(rule.name in slow.quantiles for rule in policy.latency) else 1.0
+    )  # little traffic adds up until then
+    kept = {edge: weight * faded for edge, weight in slow.kept if weight > FORGOTTEN}
     for edge, count in merged(fresh):
         kept[edge] = kept.get(edge, 0.0) + count
     whole = tuple(sorted(kept.items()))

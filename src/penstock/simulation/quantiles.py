@@ -110,7 +110,8 @@ class Quantiles:
         if not len(due) or not self._policy.compared:
             return
         kept = self._kept[due]
-        kept = np.where(kept > slow.FORGOTTEN, kept * slow.KEPT, 0.0) + self._times.fresh(due)
+        faded = np.where(np.isnan(self._at[:, due]).any(axis=0), 1.0, slow.KEPT)[:, None]
+        kept = np.where(kept > slow.FORGOTTEN, kept * faded, 0.0) + self._times.fresh(due)
         self._kept[due], self._fresh_s[due] = kept, 0.0
         passed = np.cumsum(kept, axis=1)
         for row, (quantile, _) in enumerate(self._of):
