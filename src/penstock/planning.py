@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 
 from penstock.api import Desk, who
 from penstock.core.calibration import reckoned_with
-from penstock.core.foresight import ahead_of
+from penstock.core.foresight import ahead_of, blind_spots
 from penstock.core.plan import Facts, Plan, draw
+from penstock.core.policies import unjudged_in_bake
 from penstock.core.revision import revision_of
 from penstock.core.rollout import Place
 from penstock.core.target import Change, Fence, Observed
@@ -93,7 +94,8 @@ def _ahead(
         known = reckoned_with(known, last_calibration(desk.store, service, environment.name))
     except PenstockError as error:
         return (f"the past cannot be read: {error.what}",)
-    return ahead_of(environment, known).sentences
+    unseen = blind_spots(environment, known).values()
+    return (*ahead_of(environment, known).sentences, *unseen, *unjudged_in_bake(environment, known))
 
 
 def _preview(target: Target, plan: Plan, observed: Observed) -> tuple[str, ...]:

@@ -129,7 +129,8 @@ def _next(folder: Path, file: Path, environment: str, open_questions: int) -> st
     here = folder.resolve()
     change = f"cd {shlex.quote(str(folder))} && " if str(folder) != "." else ""
     is_root = (here / ".git").exists()
-    asks = f"; {open_questions} of its lines say `Decide`" if open_questions else ""
+    lines_say = "one of its lines says" if open_questions == 1 else f"{open_questions} of its lines say"
+    asks = f"; {lines_say} `Decide`" if open_questions else ""
     add = 'git add penstock.yaml && git commit -m "Release by Penstock"'
     lines = [
         f"\n{file} is written{asks}. Next:",

@@ -98,6 +98,24 @@ def ahead_of(environment: Environment, known: Known) -> Foresight:
     return replace(found, sentences=(*found.sentences, *_together(known.errors), *_slowly(unlearned)))
 
 
+def blind_spots(environment: Environment, known: Known, *, is_read: bool = True) -> dict[str, str]:
+    """What of the manifest a release could not judge, since its source has told nothing of it yet: a sentence each, by a name.
+
+    Where the past was not read (`is_read`), nothing is said of whom it tells of.
+    """
+    source, found = environment.verdict.metrics, {}
+    if source and environment.verdict.latency and not known.edges:
+        found["no-times"] = "no response times were seen yet: `latency` is not judged in this release"
+    answered = known.history.requests if known.history else 0
+    if source and environment.rollout.strategy == "canary" and is_read and not answered:
+        found["no-stable"] = (
+            f"the past of the `{source.kind}` source has no request of what serves now: while it tells of none, there is nobody to "
+            "compare with, and the release holds until `undecided` decides; `penstock promote`, or `rollout: rolling` for once, "
+            "brings a revision that it tells of"
+        )
+    return found
+
+
 def _asked(environment: Environment) -> Iterable[float]:
     """The quantiles that are judged, as shares."""
     return environment.verdict.latency.asked() if environment.verdict.latency else ()
@@ -257,7 +275,8 @@ def _told(
 ) -> Iterator[str]:
     ours = f" and {_number(synthetic_rps)} of `traffic:`" if synthetic_rps else ""
     yield (
-        f"in the {_span(history.seconds)} before it there were {_number(history.requests_per_s)} requests/s{ours}, "
+        f"in the {_span(history.seconds)} of its past that were counted there were "
+        f"{_number(history.requests_per_s)} requests/s{ours}, "
         f"and {_percent(history.error_rate) if history.errors else 'none'} of stable's failed"
     )
     lasts_s = sum(seconds for _, seconds in steps)
@@ -275,7 +294,10 @@ def _when(prospect: Prospect, lasts_s: float, hold_s: float) -> str:
         return f"{met} after {_about(prospect.after_s)} of {_span(lasts_s)}"
     if prospect.after_s is not None:
         return f"{met} after the {_span(lasts_s)} planned and about {_span(prospect.after_s - lasts_s)} of holding"
-    return f"not {met} in {_span(lasts_s)}" + ("" if prospect.is_fault else f" and {_span(hold_s)} of holding")
+    if not prospect.is_fault:
+        return f"not {met} in {_span(lasts_s)} and {_span(hold_s)} of holding"
+    later = f"; up to {_span(hold_s)} of holding may follow, where it is not accepted before" if hold_s else ""
+    return f"not {met} in {_span(lasts_s)}{later}"
 
 
 def _enough(found: Remedies, steps: Steps) -> str:
@@ -287,8 +309,8 @@ def _enough(found: Remedies, steps: Steps) -> str:
     if found.traffic_rps:
         ways.append(f"`traffic: {{get: [/], rps: {found.traffic_rps}}}`")
     if not ways:
-        return f"no weight, no week and no {FASTEST_TRAFFIC} requests/s of `traffic:` would be enough"
-    return "enough would be " + ", or ".join(ways)
+        return f"no weight, no week and no {FASTEST_TRAFFIC} requests/s of `traffic:` would be enough for all of these"
+    return "for all of these to be found in time it would take " + ", or ".join(ways)
 
 
 def _number(value: float) -> str:

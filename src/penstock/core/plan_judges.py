@@ -24,13 +24,13 @@ def _evidence(environment: Environment, *, compared: bool) -> Iterator[str]:
     said = [*_errors(asked.errors, compared=compared)]
     if said:
         yield f"errors: sent back {' or '.join(said)}" + (
-            f"; accepted from {asked.errors.promote_at} on" if compared else ""
+            f"; accepted if better than {asked.errors.promote_at}" if compared else ""
         )
     for share, one in asked.latency.asked().items() if asked.latency else ():
-        back = [f"slower than {one.against_stable} of stable's"] if compared and one.against_stable else []
+        back = [f"if slower than {one.against_stable} of stable's"] if compared and one.against_stable else []
         if one.at_most_s is not None:
             back.append(f"if it is above {one.at_most_s * 1000:g} ms")
-        accepted = f"; accepted from {one.accepted} on" if compared and one.against_stable else ""
+        accepted = f"; accepted if faster than {one.accepted}" if compared and one.against_stable else ""
         if back:
             yield f"{_NAMES[share]}: sent back {' or '.join(back)}{accepted}"
     if compared:
@@ -47,7 +47,10 @@ def _errors(asked: ErrorRules, *, compared: bool) -> Iterator[str]:
 
 
 def _rate(name: str, one: Measure) -> str:
-    return f"{name}: sent back below {one.at_least_of_stable:g} times stable's for each request; accepted from {one.accepted:g} on"
+    return (
+        f"{name}: sent back if fewer than {one.at_least_of_stable:g} times stable's for each request; "
+        f"accepted if more than {one.accepted:g} times"
+    )
 
 
 def _plain(environment: Environment) -> Iterator[str]:

@@ -55,9 +55,14 @@ class Bound(Section):
         if self.unit == "%":
             return f"{self.number * 100:g}%"
         sizes = [*_SIZES.items()] if self.unit else [("", 1)]  # the unit that leaves the smallest whole number
-        size, unit = max((size, unit) for unit, size in sizes if self.number % size == 0 or size == 1)
+        size, unit = max((size, unit) for unit, size in sizes if size == 1 or (self.number and self.number % size == 0))
         per = next((f" per {self.per_s / s:g}{u}" for u, s in _TIMES if self.per_s and self.per_s % s == 0), "")
         return f"{self.number / size:.15g}{unit}{per}"
+
+    @property
+    def said(self) -> str:
+        """What a sentence calls it: a size, which may be written in many units, by what it is."""
+        return "a size in bytes" if self.unit == "B" else f"`{self}`"
 
     def counts(self) -> bool:
         """Whether it is a number of things: whole, and without a unit."""

@@ -47,7 +47,7 @@ _EXAMPLES = {
     "where": "slack:releases",
     "rps": "rps: 5",
     "average": "average: {at_most: 5s, per: 5m}",
-    "if": "if: errors > 3 * stable.errors && requests > 100",
+    "if": "if: errors * stable.requests > 3 * stable.errors * requests && errors > 10",
     "ask": "ask: Lessons written down?",
     "ended": "ended: rolled_back",
 }

@@ -33,7 +33,18 @@ _LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"+", "-"}),
     frozenset({"*", "/"}),
 )
-_EXAMPLE = "errors > 3 * stable.errors && requests > 100"
+_EXAMPLE = "errors * stable.requests > 3 * stable.errors * requests && errors > 10"
+_COMPARED = "<=|>=|==|!=|<|>"
+_OF_COUNT = re.compile(  # `errors > 3%`, where nothing else has a part in either side
+    rf"(?P<before>(?:^|[(!&|])\s*)(?P<arm>stable\.)?(?P<name>errors|throttles|api_5xx)\s*(?P<sign>{_COMPARED})"
+    r"\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*%(?=\s*(?:$|[)&|]))"
+)
+_TO_COUNT = re.compile(  # the same the other way round: `3% < errors`
+    rf"(?P<before>(?:^|[(!&|])\s*)(?P<number>[0-9]+(?:\.[0-9]+)?)\s*%\s*(?P<sign>{_COMPARED})"
+    r"\s*(?P<arm>stable\.)?(?P<name>errors|throttles|api_5xx)(?=\s*(?:$|[)&|]))"
+)
+_OF_WEIGHT = re.compile(rf"(\bweight\s*(?:{_COMPARED})\s*[0-9]+(?:\.[0-9]+)?)\s*%")
+_HUNDREDTHS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 Type = Literal["number", "boolean"]
 
 
@@ -149,20 +160,34 @@ def _words(text: str) -> Iterator[tuple[str, int]]:
         end, word = match.end(), match[0].strip()
         at = end - len(word)
         if match["other"]:
-            raise _foreign(match["other"], at)
+            raise _foreign(match["other"], at, text)
         if (match["number"] or "") and text[end : end + 1].isalnum():
             raise _bad(f"`{word}{text[end]}` is no number", "a number has no unit: times are in ms", _EXAMPLE, at)
         yield word, at
 
 
-def _foreign(letter: str, at: int) -> ValueError:
+def _foreign(letter: str, at: int, text: str) -> ValueError:
     if letter in "\"'[{":
         return _bad(f"`{letter}` begins a text, a list or a map", "samples are numbers, and nothing else", _EXAMPLE, at)
     if letter == "%":
-        return _bad("`%` has no meaning here", "a share is a number from 0 to 1, a weight is in hundredths", "0.05", at)
+        why = "errors and requests are counts, and a share is the one by the other; a weight is in hundredths"
+        return _bad("`%` has no meaning here", why, _without_hundredths(text.strip()), at)
     if letter in "&|=":
         return _bad(f"`{letter}` has no meaning by itself", "and is `&&`, or is `||`, equal is `==`", letter * 2, at)
     return _bad(f"`{letter}` has no meaning here", "an expression is names, numbers and signs", _EXAMPLE, at)
+
+
+def _without_hundredths(text: str) -> str:
+    """An expression with numbers for its %: what was compared with a count is compared with a quotient of counts."""
+
+    def quotient(found: re.Match[str]) -> str:
+        arm = found["arm"] or ""
+        share, count = f"{float(found['number']) / 100:g}", f"{arm}{found['name']} / {arm}requests"
+        left, right = (count, share) if found.re is _OF_COUNT else (share, count)
+        return f"{found['before']}{left} {found['sign']} {right}"
+
+    text = _OF_WEIGHT.sub(r"\1", _TO_COUNT.sub(quotient, _OF_COUNT.sub(quotient, text)))
+    return _HUNDREDTHS.sub(lambda found: f"{float(found[1]) / 100:g}", text)
 
 
 class _Reader:

@@ -10,8 +10,10 @@ from penstock.manifest.environment import CheckEntry, Environment, Kinds, Moment
 from penstock.manifest.gates import Gates
 from penstock.manifest.groups import Group
 from penstock.manifest.health import Health
+from penstock.manifest.latency import too_cold
 from penstock.manifest.later import reminders
 from penstock.manifest.logs import Logs
+from penstock.manifest.miscounted import miscounted
 from penstock.manifest.node import Entry, Map, Node, Scalar, is_none
 from penstock.manifest.prepare import Prepare
 from penstock.manifest.problems import Problems
@@ -66,6 +68,7 @@ def in_force(
         _lacking(key, tree, problems)
         _beside_units(where, tree, units, problems)
         _beside_source(where, parts["verdict"], tree, problems)
+        _beside_rollout(parts["rollout"], parts["verdict"], tree, problems)
         comes_and_goes(where, tree, problems)
         references(tree, build[1], problems)
     if not whole or problems or where is None:
@@ -176,8 +179,17 @@ def _beside_units(where: TargetEntry | None, tree: Map, units: dict[str, Unit], 
 def _beside_source(where: TargetEntry | None, verdict: Verdict, tree: Map, problems: Problems) -> None:
     """Note what is to be judged, and is told by nobody."""
     entry = tree.entries.get("verdict")
+    if entry:
+        note_all(miscounted(verdict), Verdict, entry.value, entry.key, problems)
     if where and entry:
         note_all(untold(where.section, verdict), Verdict, entry.value, entry.key, problems)
+
+
+def _beside_rollout(rollout: Rollout, verdict: Verdict, tree: Map, problems: Problems) -> None:
+    """Note what no increment is long enough for."""
+    entry = tree.entries.get("verdict")
+    if entry:
+        note_all(too_cold(verdict.latency, rollout), Verdict, entry.value, entry.key, problems)
 
 
 def _entries(node: Node | None) -> dict[str, Entry]:

@@ -29,11 +29,12 @@ class GaugeLimit(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> GaugeLimit:
-        check_gauge(self.at_most, self.at_least, self.against_stable)
+        example = self.specimen.strip("{}").partition(",")[0]
+        check_gauge(self.at_most, self.at_least, self.against_stable, instead=example)
         for key, bound in (("at_most", self.at_most), ("at_least", self.at_least)):
             if bound and (instead := self.meant(bound)):
                 what = "cannot be meant" if bound.unit else "of what?"
-                raise wrong(f"`{bound}` {what}", self.measured_in, f"{key}: {instead}", at=key)
+                raise wrong(f"{bound.said} {what}", self.measured_in, f"{key}: {instead}", at=key)
         return self
 
     @classmethod
@@ -85,9 +86,11 @@ class ConcurrencyLimit(GaugeLimit):
         return "800" if bound.unit else ""
 
 
-def check_gauge(at_most: Bound | None, at_least: Bound | None, against_stable: Margin | None) -> None:
-    """Raise what is wrong with limits of a gauge."""
-    some_limit(at_most, at_least, against_stable, instead="at_most: 80%")
+def check_gauge(
+    at_most: Bound | None, at_least: Bound | None, against_stable: Margin | None, *, instead: str = "at_most: 800"
+) -> None:
+    """Raise what is wrong with limits of a gauge; `instead` is one that this gauge could have."""
+    some_limit(at_most, at_least, against_stable, instead=instead)
     for key, bound in (("at_most", at_most), ("at_least", at_least)):
         if bound and bound.per_s:
             raise wrong("a gauge has no `per`", "it is high for a time", "{at_most: 800, for: 5m}", at=key)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
+from penstock.manifest.rollout import Rollout
 from penstock.manifest.section import Duration, Section, duration, is_number, wrong
 
 _SLOWER = re.compile(r"([0-9]+(?:\.[0-9]+)?)x(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?(?:ms|s)))?")
@@ -24,6 +26,10 @@ class Slower(Section):
 
     ratio: float = Field(ge=1, le=1000)
     plus_s: float = Field(default=0.0, ge=0, le=3600)
+
+    def wider(self, other: Slower) -> Slower:
+        """The tightest margin that is nowhere below this one or the other."""
+        return Slower(ratio=max(self.ratio, other.ratio), plus_s=max(self.plus_s, other.plus_s))
 
     def __str__(self) -> str:
         return f"{self.ratio:g}x + {self.plus_s * 1000:g}ms" if self.plus_s else f"{self.ratio:g}x"
@@ -90,9 +96,14 @@ class QuantileRule(Section):
             raise wrong(
                 "`promote_at` is tighter than `against_stable`",
                 "a candidate between the two would be neither sent back nor accepted",
-                f"a factor and a time at least as large as those of against_stable, as {self.accepted}",
+                f"promote_at: {convicted.wider(accepted)}, or more",
                 at="promote_at",
             )
+        if accepted and accepted.ratio == 1 and not accepted.plus_s:
+            raise wrong(
+                "`promote_at` is stable's own time", "a candidate as fast as stable would never be accepted",
+                f"promote_at: {_ACCEPTED:g}x", at="promote_at",
+            )  # fmt: skip
         return self
 
     @property
@@ -121,9 +132,24 @@ class LatencyRules(Section):
     @model_validator(mode="after")
     def _some(self) -> LatencyRules:
         if not self.asked():
-            raise wrong("there is no quantile here", "nothing would be judged", "p99: {against_stable: 1.1x}")
+            raise wrong(
+                "there is no quantile here",
+                "nothing would be judged",
+                "p99: {against_stable: 1.1x}",
+                code="missing-key",
+            )
         return self
 
     def asked(self) -> dict[float, QuantileRule]:
         """Each quantile (a fraction) that is judged, and how."""
         return {share: rule for name, share in QUANTILES.items() if (rule := getattr(self, name)) is not None}
+
+
+def too_cold(latency: LatencyRules | None, rollout: Rollout) -> Iterator[ValueError]:
+    """What is wrong with `warm_up` beside the increments: in one that is over by then nobody is called slow."""
+    longest_s = max((step.duration_s for step in rollout.increments), default=0.0)
+    if latency and 0 < longest_s <= latency.warm_up_s:
+        yield wrong(
+            "no increment is longer than `warm_up`", "nobody would be called slow in any of them",
+            f"warm_up: {longest_s / 4:g}s, or longer increments", at="latency.warm_up",
+        )  # fmt: skip

@@ -43,6 +43,7 @@ _MODELS = (
 _UNITS = {
     "duration": "ms, s, m, h, d, w: `90s`, `1h30m`",
     "percentage": "%: `5%`, `0.1%`",
+    "margin of times": "`1.3x + 3ms`: a factor, and time on top where times are short",
     "margin": "`1.5x + 0.05pp`: a factor, and percentage points",
     "list of increments": "`5% for 30m`, or `5% up to 30m`",
     "command": "words; a list of words; or `{sh: a line for a shell}`",

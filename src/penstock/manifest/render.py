@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from penstock.errors import ManifestError, Problem
+from penstock.manifest.masked import masked
 
 WIDTH = 100
 SHOWN_MAX = 100
@@ -37,7 +38,7 @@ def _source(problem: Problem, lines: list[str], private: set[int]) -> list[str]:
     if problem.line > len(lines) or problem.line in private:
         return [f"  {number} | (not shown)"]
     room = WIDTH - len(number) - 6
-    text, column = _window(lines[problem.line - 1], problem.column - 1, room)
+    text, column = _window(*masked(lines[problem.line - 1], problem.column - 1), room)
     return [f"  {number} | {_visible(text)}".rstrip(), f"  {' ' * len(number)} | {' ' * column}^"]
 
 

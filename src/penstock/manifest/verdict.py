@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from penstock.manifest.bound import Bound
 from penstock.manifest.latency import LatencyRules
@@ -32,6 +33,32 @@ class ErrorRules(Section):
     hung_after_s: Duration = Field(default=1.0, alias="hung_after", gt=0)
     once_per: Literal["request", "client"] = "request"
 
+    @field_validator("at_most", mode="before")
+    @classmethod
+    def _of_requests(cls, value: Any) -> Any:
+        """A limit of errors is a share or a count: no other unit that a limit may have is offered."""
+        try:
+            Bound.model_validate(value)
+        except ValidationError as error:
+            raise wrong(
+                f"`{value}` is not a limit of errors",
+                "so many in the hundred may fail, or so many in a time",
+                _nearest_share(value),
+            ) from error
+        return value
+
+    @field_validator("at_most")
+    @classmethod
+    def _of_what(cls, bound: Bound) -> Bound:
+        if bound.unit == "B":
+            raise wrong(f"{bound.said} is no number of requests", "it is a size", "at_most: 5%, or 9 per 5m")
+        if bound.unit == "%" and not 0 < bound.number <= 1:
+            raise wrong("this share is not from 0% to 100%", "it is of requests", "at_most: 5%")
+        if not (bound.unit or bound.per_s) and bound.number:
+            what, why = f"`{bound}` of what?", "so many in the hundred may fail, or so many in a time"
+            raise wrong(what, why, f"at_most: {_meant(bound)}")
+        return bound
+
     @property
     def share(self) -> float | None:
         """The share of requests that may fail at most; None where so many are allowed, not a share."""
@@ -44,14 +71,8 @@ class ErrorRules(Section):
 
     @model_validator(mode="after")
     def _limited(self) -> ErrorRules:
-        if self.share is not None and not 0 < self.share <= 1:
-            raise wrong("this share is not from 0% to 100%", "it is of requests", "at_most: 5%", at="at_most")
         if self.share is not None and self.periods != 1:
             raise wrong("a share has no periods", "it is judged all the time", "at_most: 9 per 5m", at="periods")
-        if not (self.at_most.unit or self.at_most.per_s) and self.at_most.number:
-            what, why = f"`{self.at_most}` of what?", "so many in the hundred may fail, or so many in a time"
-            counted = f", or {self.at_most} per 5m" if self.at_most.counts() else ""
-            raise wrong(what, why, f"at_most: {as_share(str(self.at_most))}{counted}", at="at_most")
         _ = self.counted
         return self
 
@@ -65,17 +86,43 @@ class ErrorRules(Section):
                 at="against_stable",
             )
         if self._tighter():
+            is_said = "promote_at" in self.model_fields_set
+            accepted = "`promote_at`" if is_said else f"`promote_at`, which is {self.promote_at} where nothing is said,"
             raise wrong(
-                "`promote_at` is tighter than `against_stable`",
+                f"{accepted} is tighter than `against_stable`",
                 "a candidate between the two would be neither sent back nor accepted",
-                "a factor and points at least as large as those of against_stable, as 2x + 0.5pp",
-                at="promote_at",
+                f"promote_at: {self._wider()}, or more",
+                at="promote_at" if is_said else "against_stable",
             )
+        if self.promote_at.ratio == 1 and not self.promote_at.points:
+            raise wrong(
+                "`promote_at` is stable's own share", "a candidate as good as stable would never be accepted",
+                "promote_at: 2x + 0.5pp", at="promote_at",
+            )  # fmt: skip
         return self
 
     def _tighter(self) -> bool:
         limit, accept = self.against_stable, self.promote_at
         return accept.ratio < limit.ratio or accept.points < limit.points
+
+    def _wider(self) -> Margin:
+        """The tightest margin that is accepted from nowhere below the limit."""
+        limit, accept = self.against_stable, self.promote_at
+        return Margin(ratio=max(limit.ratio, accept.ratio), points=max(limit.points, accept.points))
+
+
+def _meant(bound: Bound) -> str:
+    """What a limit of errors without its unit was meant as."""
+    shares = [as_share(str(bound))] if bound.number <= 100 else []
+    if bound.number < 1:
+        shares.append(f"{bound.number:g}%")
+    return ", or ".join([*shares, *([f"{bound} per 5m"] if bound.counts() else [])])
+
+
+def _nearest_share(value: Any) -> str:
+    """The limit of errors that was meant: `5pp` as 5%."""
+    found = re.match(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?:pp|points?|percent)\s*$", str(value))
+    return f"at_most: {found[1]}%" if found else "at_most: 5%, or 9 per 5m"
 
 
 class Undecided(Section):

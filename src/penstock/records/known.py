@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.core import recording
 from penstock.core.reading import Reading
 from penstock.core.report import Known
-from penstock.records import answers, checks, due, events, evidence, looks, notes, releases
+from penstock.records import answers, checks, due, events, evidence, looks, notes, orders, releases
 from penstock.records.store import Store
 
 EVENTS = 5000  # of one release; a report with more is not read
@@ -39,6 +39,7 @@ def known(
         now,
         due.of(store, release),
         answers.about(store, row["service"], row["commit_id"]),
+        orders.of(store, row),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from itertools import pairwise
 
 from penstock.scaffold.findings import Build, Check, Command, Findings, Process, Seen, command
 from penstock.scaffold.tree import Tree, is_test
@@ -75,13 +76,18 @@ def _procfile(tree: Tree) -> tuple[Process, ...]:
         run = _on_port(line)
         if name != "release" and run:
             traffic = name == "web"
-            doubt = (
-                ""
-                if not traffic or "$PORT" in run.line or run.line.split()[0] in ("npm", "node")
-                else "$PORT is not in it"
-            )
+            told = "$PORT" in run.line or run.line.split()[0] in ("npm", "node") or _reads_port(tree, run.line)
+            doubt = "" if told or not traffic else "$PORT is not in it, and nothing that it starts was seen to read it"
             found.append(Process(_name(name), run, f"Procfile: {name}", traffic, doubt))
     return tuple({process.name: process for process in found}.values())
+
+
+def _reads_port(tree: Tree, line: str) -> bool:
+    """Whether a file that the command names, or a module (`-m shop`), speaks of PORT itself."""
+    words = [word.removeprefix("./") for word in line.split()]
+    modules = [after.replace(".", "/") for before, after in pairwise(words) if before == "-m"]
+    named = [*words, *(f"{module}{end}" for module in modules for end in (".py", "/__main__.py"))]
+    return any(re.search(r"\bPORT\b", tree.text(path)) for path in named if path in tree.paths)
 
 
 def _release(tree: Tree) -> tuple[Check, ...]:
