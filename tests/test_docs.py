@@ -29,7 +29,7 @@ def test_every_verb_has_its_help(verb: str) -> None:
 
 def test_every_file_of_the_command_line_is_a_verb_or_a_part() -> None:
     """No verb is missing in the table."""
-    parts = {"__init__", "place", "view", "live", "audit_replay", "answer", "words", "checked"}
+    parts = {"patience", "__init__", "place", "view", "live", "audit_replay", "answer", "words", "checked"}
     files = {path.stem for path in (ROOT / "src/penstock/cli").glob("*.py")} - parts
     assert {verb.replace("-", "_") for verb in VERBS} == files
 

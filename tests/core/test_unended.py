@@ -50,7 +50,9 @@ def test_what_is_open_holds(new: float, old: float, weight: int, holds: bool) ->
 def test_instances_are_added_up() -> None:
     """A source may tell of each instance by itself."""
     each = [Level(OPEN_REQUESTS, "new", 1, 60, str(n)) for n in range(5)]
-    assert unended(POLICY, seen(631), [*open_now(0, 2)[2:], *each], ARMS, 500).startswith("300 requests of the candidate")
+    assert unended(POLICY, seen(631), [*open_now(0, 2)[2:], *each], ARMS, 500).startswith(
+        "300 requests of the candidate"
+    )
     assert not unended(POLICY, seen(631), [*open_now(0, 2)[2:], *each[:1]], ARMS, 900)
 
 

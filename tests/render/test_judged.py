@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from penstock.core.eprocess import NOTHING, Counts
+from penstock.core.latency import bucket_of
+from penstock.core.policy import Policy
 from penstock.core.report import Known, tell
+from penstock.core.report_evidence import Channel, channels_of, unheard
+from penstock.core.verdict import judge, start
 from penstock.manifest.bake import BakePeriod
 from penstock.records.known import known
-from penstock.render.judged import rows, standing_out
+from penstock.render.judged import TITLE, rows, standing_out, weighed
 from penstock.render.page import page
 from penstock.render.page_parts import inline, table
 from penstock.render.report import markdown
-from penstock.render.words import figure, milliseconds, share
+from penstock.render.words import figure, milliseconds, share, unbroken
 from penstock.testing.simulation import Simulation, environment
 from tests.render.careful import careful
 from tests.render.test_report import HOSTILE
@@ -34,12 +41,73 @@ def test_every_channel_stands_there_with_its_counts(slow: Known) -> None:
     quantile = next(one for one in report.judged if one.name == "p50")
     assert quantile.candidate.errors / quantile.candidate.requests == pytest.approx(0.2, abs=0.01)
     assert by_name["`p50`"][2].endswith("(20 %)")
-    assert "slower than stable's p50 (candidate: 1.1x + 5 ms)" == by_name["`p50`"][1]
-    assert "slower than 800 ms" == by_name["`p99 limit`"][1]
+    assert by_name["`p50`"][1].startswith("slower than stable's p50 (candidate: 1.1x + 5 ms); ")
+    assert by_name["`p99 limit`"][1].startswith("slower than 800 ms; ")
     assert "–" == by_name["`p99 limit`"][5]
     for row in rows(report.judged):
         assert f"| {' | '.join(row)} |" in markdown(report)
-        assert f'<td class="n">{row[2]}</td><td class="n">{row[3]}</td>' in page(report)
+        assert f'<td class="n" data-head="candidate"><span>{unbroken(row[2])}</span></td>' in page(report)
+
+
+def test_a_quantile_has_its_three_times(slow: Known) -> None:
+    """Stable's, the limit that follows from the margin, and the candidate's own: an acceptance can be checked."""
+    report = tell(slow)
+    by_name = {one.name: one for one in report.judged}
+    times = by_name["p50"].times
+    assert times is not None
+    assert times.stable_us == times.candidate_us == bucket_of(20_000.0)
+    assert times.limit_us == pytest.approx(1.1 * bucket_of(20_000.0) + 5000)
+    assert rows(report.judged)[2][1].endswith("; stable's was 20.5 ms, the limit 27.6 ms, the candidate's own 20.5 ms")
+    assert by_name["p99 limit"].times == replace(by_name["p99"].times, limit_us=None)  # type: ignore[type-var]
+    assert by_name["errors"].times is None
+
+
+def test_a_quantile_that_was_not_answered_in_time_is_said(slow: Known) -> None:
+    """A candidate whose slowest hang has no p99, and no time of its own is made up."""
+    hung = [
+        replace(one, latency=((math.inf, one.requests),)) if one.revision == slow.row["revision"] else one
+        for one in slow.readings
+    ]
+    told = rows(tell(replace(slow, readings=hung)).judged)[2][1]
+    assert told.endswith("the candidate's own not answered in time")
+
+
+def test_the_weights_of_the_channels_are_said(slow: Known) -> None:
+    """How each channel's odds make up those of the headline, in both forms."""
+    report = tell(slow)
+    assert 1.0 == pytest.approx(sum(one.share or 0 for one in report.judged))
+    odds = sum((one.share or 0) * one.odds for one in report.judged)
+    assert odds == pytest.approx(slow.row["facts"]["live"]["odds"])
+    assert "8/15 `errors`" in weighed(report.judged)
+    assert weighed(report.judged) in markdown(report)
+
+
+def test_nothing_judged_has_no_section(slow: Known) -> None:
+    """No heading stands over nothing, and the limit counts what it judged without stable."""
+    report = tell(slow)
+    empty = tuple(replace(one, candidate=NOTHING) for one in report.judged)
+    assert TITLE not in markdown(replace(report, judged=empty))
+    assert TITLE in markdown(report)
+
+
+def test_the_limit_counts_what_it_judged_without_stable() -> None:
+    """Requests with none of stable's beside them are held against the limit, and compared with nothing."""
+    policy = Policy()
+    said = judge(policy, start(policy))
+    told = {one.name: one.candidate for one in channels_of(policy, said, alone=Counts(40, 3))}
+    assert {"errors": NOTHING, "errors limit": Counts(40, 3)} == told
+
+
+@pytest.mark.parametrize(
+    ("mean_ms", "odds", "said"), [(108.0, 1.0, True), (15.0, 1.0, False), (108.0, 50.0, False), (None, 1.0, False)]
+)
+def test_a_mean_that_no_quantile_heard_is_an_issue(mean_ms: float | None, odds: float, said: bool) -> None:
+    """More than twice stable's mean is said where the judged quantiles did not object, and only there."""
+    p95 = Channel("p95", "slower", Counts(116, 5), Counts(1166, 47), odds, 1.0, quantile=0.95, ratio=1.3)
+    told = unheard(mean_ms, 7.66, [p95])
+    assert said == (told != "")
+    assert not said or "108 ms on the candidate and 7.66 ms on stable" in told
+    assert "" == unheard(mean_ms, 7.66, [replace(p95, quantile=None)])
 
 
 def test_what_stands_out_is_one_sentence_that_decides_nothing(slow: Known) -> None:

@@ -95,6 +95,6 @@ def test_it_says_all_without_javascript(browser: Any, written: str) -> None:
     found = context.new_page()
     found.on("request", lambda request: asked.append(request.url))
     found.goto(written)
-    assert 4 == found.locator("svg").count()
+    assert 4 == found.locator("svg:visible").count()
     assert "odds against a healthy candidate" in found.locator(".lead").inner_text()
     assert [written] == asked

@@ -17,6 +17,7 @@ from penstock.core.reading import Reading
 from penstock.core.recording import pack, unpack
 from penstock.core.report import Known, Report, tell
 from penstock.core.report_series import POINTS, series_of
+from penstock.core.report_words import components
 from penstock.manifest.groups import Group
 from penstock.manifest.later import Reminder
 from penstock.records import due, notes
@@ -102,15 +103,57 @@ def test_it_answers_what_a_team_writes_by_hand(tmp_path: Path) -> None:
         assert "add a check that pays" in text
 
 
-def test_what_is_harmed_is_what_failed_on_the_candidate(tmp_path: Path) -> None:
-    """Requests and harm are those of the readings; times in the same seconds are the readings' means."""
+def test_harmed_is_what_failed_beyond_what_stable_would_have_made(tmp_path: Path) -> None:
+    """Harm is the excess over stable's rate in the same seconds, said in the words of simulations; a calibration harms nobody."""
     found = rolled_back(tmp_path)
     report = tell(found)
     mine = [r for r in found.readings if r.revision == report.revision]
-    assert sum(r.errors for r in mine) == report.harmed
+    failed = sum(r.errors for r in mine)
+    assert report.harmed is not None
+    assert 0.9 * failed < report.harmed <= failed
+    assert f"{report.harmed} requests, failed or too slow beyond what stable would have made" in markdown(report)
     assert report.rollback_required
     arm = next(arm for arm in report.arms if arm.role == "candidate")
     assert sum(r.requests for r in mine) == arm.requests
+    row = {**found.row, "kind": "calibrate", "state": "calibrated"}
+    assert tell(dataclasses.replace(found, row=row)).harmed is None
+
+
+def test_who_promoted_without_evidence_is_in_the_headline(tmp_path: Path) -> None:
+    """A person's order before acceptance stands in headline and outcome with its reason; after it, it only saved time."""
+    found = released(tmp_path)
+    move = {
+        "key": "watch:2:advance",
+        "at": 1.0,
+        "kind": "move",
+        "text": "advance: ana asked to go on to 100 %",
+        "data": {},
+    }
+    order = {"verb": "promote", "person": "ana", "reason": "the sale starts"}
+    facts = found.row["facts"]
+    early = {**facts, "live": {**facts["live"], "acceptance": 3.0}}
+    report = tell(dataclasses.replace(found, row={**found.row, "facts": early}, events=[move], orders=[order]))
+    said = "promoted by ana before it was accepted: the sale starts"
+    assert report.headline.endswith(f"was released to production, {said}.")
+    assert f"| Outcome | released, {said} |" in markdown(report)
+    late = {**facts, "live": {**facts["live"], "acceptance": 30.0, "odds": 1.0}}
+    report = tell(dataclasses.replace(found, row={**found.row, "facts": late}, events=[move]))
+    assert report.headline.endswith("promoted by ana before its time was over.")
+    assert "" == tell(found).hurried
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "said"),
+    [("release", "released", "web: replaced, 4 instances"), ("release", "rolled_back", "web: replaced, then put back"),
+     ("rollback", "released", "web: put back, 4 instances"), ("release", "blocked", "web: not touched"),
+     ("calibrate", "calibrated", "web: a copy beside it, and taken away again"),
+     ("drill", "drilled", "web: a candidate to rehearse with beside it, and taken away again"),
+     ("release", "rolling_out", "web: to be replaced, 4 instances")],
+)  # fmt: skip
+def test_components_say_what_became_of_them(kind: str, state: str, said: str) -> None:
+    """Only what serves was replaced."""
+    plan = {"stable": {"units": {"web": {}}}, "candidate": {"units": {"web": {}}}, "places": {"web": {"instances": 4}}}
+    assert (said,) == components({"kind": kind, "state": state}, plan)
 
 
 def test_waiting_is_told_apart(tmp_path: Path) -> None:

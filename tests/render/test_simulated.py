@@ -13,7 +13,7 @@ import pytest
 from penstock.core import data
 from penstock.core.simulated import Compared, Fault, Found, Good, Increment, Judge, Sighting, Spread, Traffic
 from penstock.render.picture import text_of
-from penstock.render.simulated import table
+from penstock.render.simulated import backs, table
 from penstock.render.simulated_charts import COUNTS, Row, spreads
 from penstock.render.simulated_page import page
 
@@ -86,7 +86,8 @@ def test_what_was_never_found_has_no_dot() -> None:
     """A row without figures has its name and its note; a chart without any figure is none."""
     rows = [Row("a", "5", 5.0, 2.0, 9.0, 6.0, 3.0), Row("b", "never")]
     svg = spreads("harm", rows, COUNTS, str)
-    assert (1, 1, 2) == (svg.count("<circle"), svg.count('class="bar"'), svg.count('class="name"'))
+    for drawn in svg.split("</svg>")[:2]:  # for a page, and for a telephone
+        assert (1, 1, 2) == (drawn.count("<circle"), drawn.count('class="bar"'), drawn.count('class="name"'))
     assert 'aria-label="harm. a: 5; b: never"' in svg
     assert "" == spreads("harm", rows[1:], COUNTS, str)
 
@@ -94,10 +95,13 @@ def test_what_was_never_found_has_no_dot() -> None:
 def test_more_stands_further_right() -> None:
     """On the axis a larger figure is never left of a smaller one, and none is outside the chart."""
     rows = [Row(str(n), "", float(n)) for n in (0, 1, 7, 90, 4000, 10**12)]
-    svg = spreads("harm", rows, COUNTS, str)
+    svg, small, _ = spreads("harm", rows, COUNTS, str).split("</svg>")
     places = [float(part.split('"')[0]) for part in svg.split('cx="')[1:]]
     assert sorted(places) == places
     assert 216 <= places[0] < places[-2] < places[-1] <= 760 - 150
+    places = [float(part.split('"')[0]) for part in small.split('cx="')[1:]]
+    assert sorted(places) == places
+    assert 0 < places[0] < places[-1] < 360
 
 
 def test_the_table_is_as_it_was() -> None:
@@ -111,3 +115,13 @@ def test_the_table_is_as_it_was() -> None:
 def test_nothing_is_wider_than_the_terminal(cells: int) -> None:
     """Sentences are folded and columns cut: no line is longer than the terminal is wide."""
     assert cells >= max(len(text_of(spans)) for spans in table(found(), cells))
+
+
+def test_figures_keep_their_units() -> None:
+    """No line ends between a figure and its unit, whatever the width; a name that ends in a figure is told from the next."""
+    seen = found()
+    for cells in range(40, 121, 7):
+        lines = [text_of(spans) for spans in table(seen, cells)]
+        assert [] == [text for text in lines if text.lstrip().startswith(("% ", "%,", "s,", "min,"))]
+        assert not any("\N{NO-BREAK SPACE}" in text for text in lines)
+    assert f"by {seen.compared.judges[0].name}: " in backs(seen)

@@ -21,7 +21,9 @@ def test_it_is_filled_with_what_the_report_says(report: Report) -> None:
     text = (
         "{{ headline }}|{{ duration_s | span }}|{{ harmed | count }}|{% for arm in arms %}{{ arm.role }} {% endfor %}"
     )
-    assert f"{report.headline}|{span(report.duration_s)}|{report.harmed}|candidate stable " == fill(text, report, "t.j2")
+    assert f"{report.headline}|{span(report.duration_s)}|{report.harmed}|candidate stable " == fill(
+        text, report, "t.j2"
+    )
 
 
 def test_an_unknown_name_is_said_before_anything_starts() -> None:

@@ -18,7 +18,7 @@ from penstock.records import answers, events, freezes, orders, releases
 from penstock.records.store import Row
 from penstock.render.checklist_item import age
 from penstock.render.columns import columns
-from penstock.render.picture import Line, Screen, Span, fitted, line
+from penstock.render.picture import TURNS, Line, Screen, Span, fitted, line
 
 HEADER = ["ENVIRONMENT", "RUNS", "SINCE", "", "UNDER WAY"]
 _STATES = {"rolling_out": "is rolling out", "waiting": "waits", "planned": "is getting ready", "baking": "is watched",
@@ -78,7 +78,8 @@ def _doing(desk: api.Desk, row: Row) -> str:
     if row["state"] == "awaiting" and not holder:
         whom = ", ".join(dict.fromkeys(one["of"] for one in asks(desk, row)))
         return f"waits for {whom}" if whom else "waits for its time"
-    state = f"is held by {holder}" if holder else _STATES.get(row["state"], str(row["state"]))
+    turns = f"is {TURNS[row['kind']][0]}" if row["kind"] in TURNS and row["state"] == "rolling_out" else ""
+    state = f"is held by {holder}" if holder else turns or _STATES.get(row["state"], str(row["state"]))
     weight = row["facts"].get("weight_permille")
     if weight is None or row["state"] != "rolling_out":
         return state

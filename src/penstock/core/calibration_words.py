@@ -18,16 +18,16 @@ def reasons(policy: Policy, found: Calibration) -> tuple[str, ...]:
     counted = _counted(found)
     if not found.is_enough:
         return (counted, "a handful of errors says nothing of clusters, nor of margins: for errors nothing is concluded",
-                *map(_quantile, found.quantiles))  # fmt: skip
+                *(_quantile(policy, one) for one in found.quantiles))  # fmt: skip
     return (
         counted, _verdict(policy, found), _clusters(policy, found), *_margin(policy, found), _acceptance(found),
-        *map(_quantile, found.quantiles),
+        *(_quantile(policy, one) for one in found.quantiles),
     )  # fmt: skip
 
 
 def _counted(found: Calibration) -> str:
     arms = [
-        f"{one.errors:,} of {one.requests:,} ({one.errors / one.requests:.2%})"
+        f"{one.errors:,} of {one.requests:,} ({100 * one.errors / one.requests:.2f} %)"
         for one in (found.candidate, found.stable)
     ]
     return f"{arms[0]} requests failed on the copy, {arms[1]} on stable, in the same {found.seconds:,.0f} s"
@@ -81,13 +81,15 @@ def _acceptance(found: Calibration) -> str:
     return f"`promote_at: {asked}` does not accept the copy in this time{wider}; more time or weight does as well"
 
 
-def _quantile(found: Quantile) -> str:
+def _quantile(policy: Policy, found: Quantile) -> str:
     mine, stables = ("not known" if us is None else milliseconds(us) for us in (found.candidate_us, found.stable_us))
     apart = f"{found.name} is {mine} on the copy, {stables} on stable"
-    odds = f"{found.ratio:g}x lets the odds come to {_odds(found.peak)} at most"
+    plus_us = next((rule.plus_us for rule in policy.latency if rule.name == found.name), 0.0)
+    plus = f" + {plus_us / 1000:g}ms" if plus_us else ""
+    odds = f"{found.ratio:g}x{plus} lets the odds come to {_odds(found.peak)} at most"
     if found.peak < GATE:
         return f"{apart}; {odds}: it holds"
-    held = f"{found.held:g}x is the least of those tried that does" if found.held else "none of those tried does"
+    held = f"{found.held:g}x{plus} is the least of those tried that does" if found.held else "none of those tried does"
     return f"{apart}; {odds}: it does not hold; {held}"
 
 

@@ -5,19 +5,20 @@ Rendered as a page, as Markdown and as JSON; all three say the same, because non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import data
 from penstock.core.calibration import Calibration
+from penstock.core.harm import harm_of
 from penstock.core.reading import Reading
 from penstock.core.report_checks import CheckLine, LeftOut, Took, check_lines, left_out, took
-from penstock.core.report_evidence import Channel
+from penstock.core.report_evidence import Channel, timed, unheard
 from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
 from penstock.core.report_series import Mark, Series, series_of
 from penstock.core.report_times import Wait, Waited, deployment_s, waited, waits
-from penstock.core.report_words import headline, next_actions
+from penstock.core.report_words import components, headline, hurried, next_actions
 
 Row = Mapping[str, Any]
 FORMAT = 1
@@ -39,6 +40,7 @@ class Known:
     now: float = 0.0
     due: Sequence[Row] = ()
     answers: Sequence[Row] = ()
+    orders: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ class FollowUp:
 
 @dataclass(frozen=True)
 class Report:
-    """A release, whole. Times are seconds since the epoch (UTC), spans are seconds."""
+    """A release, whole. Times are seconds since the epoch (UTC), spans are seconds.
+
+    `harmed` are requests that failed or were too slow beyond what stable would have made, None where nothing was taken back;
+    `hurried` says who promoted it before the evidence did.
+    """
 
     number: int
     service: str
@@ -142,6 +148,7 @@ class Report:
     own_requests: str = ""
     judged: tuple[Channel, ...] = ()
     judged_baking: tuple[Channel, ...] = ()
+    hurried: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,13 +168,16 @@ def tell(known: Known) -> Report:
     idle = waited(facts, known.events, until)
     waiting_s = min(duration_s, idle.seconds)
     arms, checks, people = _arms(row), check_lines(known.checks, known.events), _people(known)
+    judged = timed(_judged(facts, "watch"), known.readings, row["revision"] or "")
+    means, pushed = {arm.role: arm.mean_ms for arm in arms}, hurried(row, known.events, known.orders)
+    slow = unheard(means.get("candidate"), means.get("stable"), judged)
     return Report(
         row["number"], row["service"], row["environment"], row["revision"] or row["commit_id"][:12], row["commit_id"],
-        row["kind"], row["state"], row["cause"], headline(row, people.hotfix), row["sentence"],
+        row["kind"], row["state"], row["cause"], headline(row, people.hotfix, pushed), row["sentence"],
         f"{row['person']} (uid {row['uid']}) on {row['host']}", row["asked_at"], row["ended_at"], duration_s,
         duration_s - waiting_s, waiting_s, deployment_s(known.events), facts.get("back_s"),
         row["state"] == "rolled_back", plan.get("strategy", ""), (plan.get("stable") or {}).get("id", ""),
-        _components(plan), arms, _harmed(row, arms), _issues(known, checks), _well(known, arms, checks),
+        components(row, plan), arms, harm_of(row, known.readings, judged), _issues(known, checks, slow), _well(known, arms, checks),
         (*_late(checks), *_noted(known, "lesson")), _actions(known, people, checks), _monitoring(row, plan),
         tuple(_note(n) for n in known.notes), checks, _timeline(known),
         tuple(facts.get("commits", ())), _changes(plan), tuple(e for e in known.evidence if e["name"] != "report"),
@@ -176,7 +186,8 @@ def tell(known: Known) -> Report:
         follow_ups=tuple(follow_up(row, known.now) for row in known.due), awaits=_awaits(known.due),
         own_requests=_own(row), checks_took=took(known.checks), left_out=left_out(plan), questions=people.questions,
         waits=waits(known.events, until), waited=idle, hotfix=people.hotfix,
-        calibration=_calibration(facts), judged=_judged(facts, "watch"), judged_baking=_judged(facts, "bake"),
+        calibration=_calibration(facts), judged=judged, judged_baking=_judged(facts, "bake"),
+        hurried=pushed,
     )  # fmt: skip
 
 
@@ -192,20 +203,6 @@ def _calibration(facts: Row) -> Calibration | None:
 def _people(known: Known) -> People:
     questions = questions_of(known.row, known.answers, known.events, known.now)
     return People(questions, hotfix_of(known.row, questions))
-
-
-def _components(plan: Row) -> tuple[str, ...]:
-    before = ((plan.get("stable") or {}).get("units")) or {}
-    after = (plan.get("candidate") or {}).get("units") or {}
-    copies = plan.get("places", {})
-    found = []
-    for name in sorted({*before, *after}):
-        what = "removed" if name not in after else "added" if before and name not in before else "replaced"
-        count = copies.get(name, {}).get("instances")
-        found.append(
-            f"{name}: {what if before else 'placed'}" + (f", {count} instances" if count and name in after else "")
-        )
-    return tuple(found)
 
 
 def _arms(row: Row) -> tuple[Arm, ...]:
@@ -232,14 +229,8 @@ def _own(row: Row) -> str:
     return "; ".join(told)
 
 
-def _harmed(row: Row, arms: Iterable[Arm]) -> int | None:
-    if row["state"] not in (*_WENT_BACK, "drilled", "calibrated"):
-        return None
-    return sum(arm.errors for arm in arms if arm.role == "candidate")
-
-
-def _issues(known: Known, checks: Sequence[CheckLine]) -> tuple[Note, ...]:
-    """What went wrong, in order: measured, and told by people."""
+def _issues(known: Known, checks: Sequence[CheckLine], slow: str) -> tuple[Note, ...]:
+    """What went wrong, in order: measured, and told by people. `slow`: what the mean says, and no quantile."""
     found = [
         Note(f"check {c.name} {c.state}{'' if c.blocks else ', which does not block'}: {c.sentence}", at=c.at, kind="check")
         for c in checks if not c.is_good
@@ -251,6 +242,7 @@ def _issues(known: Known, checks: Sequence[CheckLine]) -> tuple[Note, ...]:
         or (e["key"] == "back" and known.row["state"] not in ("drilled", "calibrated"))
     ]
     found += [_note(n) for n in known.notes if n["kind"] in ("issue", "user-report")]
+    found += [Note(slow, at=known.row["ended_at"], kind="latency")] if slow else []
     return tuple(sorted(found, key=lambda note: note.at or 0.0))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any
 
-from penstock.core.latency import merged, quantile
+from penstock.core.latency import merged, quantile, size
 from penstock.core.reading import Reading
 
 POINTS = 240  # so many columns are told apart on a page
@@ -35,7 +35,11 @@ class Arms:
 
 @dataclass(frozen=True)
 class Series:
-    """Everything over the same seconds. Errors are fractions of 1, times milliseconds, weight permille, odds to 1."""
+    """Everything over the same seconds. Errors are fractions of 1, times milliseconds, weight permille, odds to 1.
+
+    `unanswered` has the columns whose 99th percentile is not in `p99_ms` because it lies among requests that were not answered
+    in time, or are beyond the last bucket of the source; the value is the share of them all.
+    """
 
     began: float = 0.0
     span_s: float = 0.0
@@ -43,6 +47,7 @@ class Series:
     errors: Arms = Arms()
     mean_ms: Arms = Arms()
     p99_ms: Arms = Arms()
+    unanswered: Arms = Arms()
     weight: tuple[Point, ...] = ()
     odds: tuple[Point, ...] = ()
     acceptance: tuple[Point, ...] = ()
@@ -72,7 +77,7 @@ def series_of(
         ))  # fmt: skip
 
     return Series(
-        began, span_s, both("rate"), both("errors"), both("mean_ms"), both("p99_ms"),
+        began, span_s, both("rate"), both("errors"), both("mean_ms"), both("p99_ms"), both("unanswered"),
         _weight(marks, began, began + span_s),
         tuple((look["at"] - began, float(look["odds"])) for look in _thinned(looks, "odds")),
         tuple((look["at"] - began, float(look["acceptance"])) for look in _thinned(looks, "acceptance")),
@@ -99,8 +104,11 @@ def _columns(readings: Sequence[Reading], began: float, width_s: int) -> list[tu
             column = {"rate": requests / width_s, "errors": errors / requests}
             if duration_us:  # not every source has it
                 column["mean_ms"] = duration_us / requests / 1000
-            p99_us = quantile(merged(row.latency for row in rows), 0.99)
-            if p99_us is not None and p99_us < inf:
+            times = merged(row.latency for row in rows)
+            p99_us = quantile(times, 0.99)
+            if p99_us == inf:
+                column["unanswered"] = times[-1][1] / size(times)
+            elif p99_us is not None:
                 column["p99_ms"] = p99_us / 1000
             found.append(((number + 0.5) * width_s, column))
     return found

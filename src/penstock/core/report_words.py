@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from penstock.core.ending import EXIT_CODES
 from penstock.core.report_checks import CheckLine
 from penstock.core.report_people import Hotfix, Question
+from penstock.core.verdict_words import GATE
 
 Row = Mapping[str, Any]
 
@@ -21,6 +24,8 @@ HEADLINES = {
     "drilled": "rehearsed its rollback in {where}",
     "calibrated": "was held against itself in {where}",
 }
+_BESIDE = {"drill": "a candidate to rehearse with", "calibrate": "a copy"}
+_HURRIED = re.compile(r"advance: (.+) asked to go on to 100 %")
 BACK = {
     "verdict": "its requests went worse than those of what ran before", "check": "a check failed", "health": "it was not healthy",
     "crash_loop": "it kept crashing", "person": "somebody stopped it", "start": "it did not start in time",
@@ -33,9 +38,57 @@ BLOCKED = {
 }  # fmt: skip
 
 
-def headline(row: Row, hotfix: Hotfix | None) -> str:
-    """The outcome in one sentence that a manager understands; of a hotfix it says that it is one."""
-    return f"{'Hotfix ' if hotfix else ''}{_outcome(row)}."
+def headline(row: Row, hotfix: Hotfix | None, pushed: str = "") -> str:
+    """The outcome in one sentence that a manager understands; of a hotfix it says that it is one.
+
+    `pushed`: who promoted it before the evidence did, and why (`hurried`).
+    """
+    stands = pushed and row["state"] in ("released", "baking")
+    return f"{'Hotfix ' if hotfix else ''}{_outcome(row)}{f', {pushed}' if stands else ''}".rstrip(".") + "."
+
+
+def hurried(row: Row, events: Sequence[Row], orders: Sequence[Row]) -> str:
+    """Who promoted it before the evidence or its time did, and why; empty where nobody did."""
+    moves = (_HURRIED.fullmatch(event["text"]) for event in events if event["kind"] == "move")
+    person = next((move[1] for move in moves if move), "")
+    if not person:
+        return ""
+    reasons = [
+        one["reason"] for one in orders if one["verb"] == "promote" and one["person"] == person and one["reason"]
+    ]
+    live = row["facts"].get("live", {})
+    accepted = live.get("acceptance", 0.0) >= live.get("acceptance_limit", 20.0) and live.get("odds", 1.0) < GATE
+    early = "before its time was over" if accepted else "before it was accepted"
+    return f"promoted by {person} {early}{f': {reasons[-1]}' if reasons else ''}"
+
+
+def components(row: Row, plan: Row) -> tuple[str, ...]:
+    """What became of every unit."""
+    before = ((plan.get("stable") or {}).get("units")) or {}
+    after = (plan.get("candidate") or {}).get("units") or {}
+    copies, found = plan.get("places", {}), []
+    for name in sorted({*before, *after}):
+        what = "removed" if name not in after else "added" if before and name not in before else "replaced"
+        done, stays = _became(row, what if before else "placed")
+        count = copies.get(name, {}).get("instances") if stays and name in after else None
+        found.append(f"{name}: {done}" + (f", {count} instances" if count else ""))
+    return tuple(found)
+
+
+def _became(row: Row, what: str) -> tuple[str, bool]:
+    """What happened to a unit that the plan wants `what` (replaced, added, …); and whether it is so now."""
+    kind, state = row["kind"], row["state"]
+    if state in ("blocked", "aborted"):
+        return "not touched", False
+    if state == "stuck":
+        return f"neither wholly {what} nor put back", False
+    if kind in _BESIDE:
+        return f"{_BESIDE[kind]} beside it{', and taken away again' if state in EXIT_CODES else ''}", False
+    if state in ("rolled_back", "superseded"):
+        return f"{what}, then put back", False
+    if state not in ("released", "baking"):
+        return f"to be {what}", True
+    return ("put back" if kind == "rollback" and what == "replaced" else what), True
 
 
 def _outcome(row: Row) -> str:

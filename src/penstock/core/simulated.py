@@ -56,6 +56,7 @@ class Fault:
     `found` were rolled back by the evidence, `found_s` after it began, and `harmed` users until then: failed requests in excess
     of what stable would have made, or requests beyond stable's highest judged quantile in excess of its share. Releases that
     ended otherwise are not in these two.
+    `early` of the promoted were so before the fault began.
     `predicted_s` is the mean foretold by `core.prediction`, `limit_s` Wald's bound and `least_harmed` the excess of errors until
     then: None where there is no such form, or nothing to be found.
     """
@@ -75,6 +76,7 @@ class Fault:
     predicted_s: float | None
     limit_s: float | None
     least_harmed: float | None
+    early: int = 0
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def table(shown: Shown) -> list[str]:
     lines = [
         f"{'requests served':<34}{count(shown.load.requests)}",
         f"{'failed, as the clients saw it':<34}{count(shown.load.failed)}",
-        f"{'harmed by v3':<34}{count(bad['errors'])} of the {count(bad['requests'])} that it served",
+        f"{'failed on v3':<34}{count(bad['errors'])} of the {count(bad['requests'])} that it served",
         f"{'failed for any other reason':<34}{count(shown.load.failed - bad['errors'])}",
         f"{'from the verdict to 0 %':<34}{span(third['facts'].get('back_s', 0.0))}",
     ]

@@ -42,6 +42,19 @@ def standing(store: Store, release: Row) -> list[Row]:
     )
 
 
+def of(store: Store, release: Row) -> list[Row]:
+    """Every order that this release answered or has still to answer, oldest first."""
+    return store.rows(
+        "SELECT * FROM orders WHERE at >= ? AND at <= ? AND service = ? AND"
+        " (release = ? OR (release IS NULL AND (environment IS NULL OR environment = ?))) ORDER BY id",
+        release["asked_at"],
+        release["ended_at"] or float("inf"),
+        release["service"],
+        release["number"],
+        release["environment"],
+    )
+
+
 def answer(store: Store, now: float, order: int, text: str) -> None:
     """Say what became of an order; the first answer stays."""
     with store.write() as db:

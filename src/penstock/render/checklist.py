@@ -29,10 +29,12 @@ def items(seen: Seen) -> list[Item]:
     found += _checks(seen, "revision") + _checks(seen, "before") + gates(seen) + _line(seen)
     if plan.get("prepares"):
         found.append(_work(seen, "prepare", "prepare", "prepare:done"))
-    for number in range(len(plan["rungs"])):
+    for number in range(
+        len(plan["rungs"]) - bool(seen.turns)
+    ):  # the last one, 100 %, is not for a drill nor a calibration
         found.append(_rung(seen, number))
         found += _checks(seen, "candidate") if number == 0 else []
-    found += _checks(seen, "promoted")
+    found += [] if seen.turns else _checks(seen, "promoted")
     if "back" in keys:
         found += [_way_back(seen), *_checks(seen, "verified")]
     return found

@@ -6,7 +6,7 @@ from penstock.render import arms, waits
 from penstock.render.cells import wrap
 from penstock.render.checklist import items
 from penstock.render.checklist_item import age, drawn
-from penstock.render.picture import Line, Row, Screen, Seen, beside, fitted, line
+from penstock.render.picture import TURNS, Line, Row, Screen, Seen, beside, fitted, line
 from penstock.render.words import count, milliseconds, share, span
 
 CONTACTS = 3  # groups that are shown; all of them are in the plan and the report
@@ -87,6 +87,8 @@ def _state(seen: Seen) -> str:
     if not seen.is_over and seen.held_by:
         return f"held by {seen.held_by}"
     state = str(seen.row["state"])
+    if seen.turns and state == "rolling_out":
+        return TURNS[seen.row["kind"]][0]
     if state == "awaiting":
         return "waits for people" if seen.waits_for_people else "waits for its time"
     return _STATES.get(state, state)

@@ -11,15 +11,15 @@ from penstock.render.charts import charts
 from penstock.render.page_checks import checks, evidence
 from penstock.render.page_parts import inline, items, listed, paragraph, section, table
 from penstock.render.page_people import hotfix_banner, people
-from penstock.render.report import awaited, facts, follow_up, line
+from penstock.render.report import awaited, facts, follow_up, harmed, line
 from penstock.render.words import count, milliseconds, share, span
 
 GOOD = ("released", "baking")
 STYLE = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#57606a;--rule:#d0d7de;--card:#f6f8fa;--new:#b4481e;
---old:#1f6f8b;--good:#116329;--bad:#a40e26;--wait:#7d4e00}
+--old:#1f6f8b;--good:#116329;--bad:#a40e26;--wait:#7d4e00;--edge:#1b1f2440}
 @media(prefers-color-scheme:dark){:root{--paper:#0f1318;--ink:#e6edf3;--soft:#a3adb8;--rule:#343b44;--card:#171c23;
---new:#ff9d6b;--old:#6cc5e0;--good:#56d364;--bad:#ff8a8a;--wait:#e3b341}}
+--new:#ff9d6b;--old:#6cc5e0;--good:#56d364;--bad:#ff8a8a;--wait:#e3b341;--edge:#e6edf340}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:860px;margin:0 auto;padding:24px 20px 60px}
@@ -28,25 +28,36 @@ h3{font-size:1rem;margin:1.2em 0 .2em}
 p{margin:.4em 0}.lead{font-size:1.05rem}.soft,figcaption{color:var(--soft)}
 .badge{display:inline-block;padding:.1em .7em;border-radius:1em;border:2px solid;font-weight:600;font-size:.9rem}
 .good{color:var(--good)}.bad{color:var(--bad)}.wait{color:var(--wait)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}
+.scroll{overflow-x:auto;background:linear-gradient(90deg,var(--paper) 50%,transparent) left/3em 100% no-repeat local,
+linear-gradient(270deg,var(--paper) 50%,transparent) right/3em 100% no-repeat local,
+linear-gradient(90deg,var(--edge),transparent) left/1em 100% no-repeat scroll,
+linear-gradient(270deg,var(--edge),transparent) right/1em 100% no-repeat scroll}
+table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35em .9em .35em 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}
 th{font-weight:600;overflow-wrap:normal}
 td:first-child,td.n{white-space:nowrap;overflow-wrap:normal}thead th{color:var(--soft)}td.n,th.n{text-align:right}
 .wide{min-width:760px}.wide th,.wide td{overflow-wrap:break-word}.wide td:nth-child(2),.wide code{white-space:nowrap}
-.broad{min-width:640px}.broad td{overflow-wrap:break-word}
+.stacked td{overflow-wrap:break-word}
 a{color:inherit}
 dl{display:grid;grid-template-columns:minmax(9em,14em) 1fr;gap:.15em 1.2em;margin:1em 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:1em 0;break-inside:avoid}svg{width:100%;height:auto;background:var(--card);border-radius:6px}
+svg.small{display:none}
 code{font:.9em ui-monospace,monospace;background:var(--card);padding:.1em .3em;border-radius:4px;overflow-wrap:anywhere}
 ul{padding-left:1.2em;margin:.3em 0}li{margin:.15em 0;overflow-wrap:anywhere}
 .grid{stroke:var(--rule)}.tick{fill:var(--soft);font-size:12px}.line{fill:none;stroke-width:2}
 .line.candidate{stroke:var(--new)}.line.stable{stroke:var(--old);stroke-dasharray:5 3}
+.line.cross{stroke-dasharray:none}
 .mark{stroke:var(--soft);stroke-dasharray:2 3}
 .mark.back{stroke:var(--bad);stroke-width:2}
 .mark.promoted{stroke:var(--good);stroke-width:2}
 line.limit{stroke:var(--bad)}text.limit{fill:var(--bad)}
-@media(max-width:520px){td:first-child{white-space:normal}figure{overflow-x:auto}svg{min-width:600px}dl{grid-template-columns:1fr}dt{margin-top:.5em}}
+@media(max-width:520px){td:first-child{white-space:normal}dl{grid-template-columns:1fr}dt{margin-top:.5em}
+svg.large{display:none}svg.small{display:block}
+.stacked thead{display:none}.stacked,.stacked tbody,.stacked tr{display:block}
+.stacked tr{border-bottom:1px solid var(--rule);padding:.5em 0}
+.stacked td,.stacked td.n{display:grid;grid-template-columns:8em 1fr;text-align:left;white-space:normal;border:0;padding:.1em 0}
+.stacked td::before{content:attr(data-head);color:var(--soft)}}
 @media print{main{max-width:none;padding:0}body{font-size:11pt}h2{break-after:avoid}tr,li{break-inside:avoid}}
 """
 
@@ -118,9 +129,11 @@ def _requests(report: Report) -> str:
          milliseconds(a.mean_ms) if a.mean_ms is not None else "–")
         for a in report.arms
     ]  # fmt: skip
-    harmed = f"<p>Harmed by the candidate: {count(report.harmed)} requests.</p>" if report.harmed is not None else ""
+    told = f"<p>Harmed by the candidate: {harmed(report.harmed)}.</p>" if report.harmed is not None else ""
     heads = ("revision", "requests", "failed", "share", "mean time")
-    return section("Requests while the release ran", table(heads, rows, numbers=4) + harmed) if rows else ""
+    return (
+        section("Requests while the release ran", table(heads, rows, numbers=4, look="stacked") + told) if rows else ""
+    )
 
 
 def _lessons(report: Report) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from penstock.render.words import unbroken
+
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -33,14 +35,13 @@ def listed(title: str, lines: Sequence[str], words: str = "", empty: str = "") -
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0, look: str = "") -> str:
-    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow; a `wide` or `broad` one
-    sooner.
+    """A table; the last so many columns are numbers. It scrolls by itself where the page is narrow, a `wide` one sooner; of a
+    `stacked` one each row becomes a list there, a line a cell with its head before it.
     """
     first = len(heads) - numbers
     head = "".join(f'<th scope="col"{_right(n >= first)}>{escape(h)}</th>' for n, h in enumerate(heads))
-    body = "".join(
-        "<tr>" + "".join(f"<td{_right(n >= first)}>{cell(c)}</td>" for n, c in enumerate(row)) + "</tr>" for row in rows
-    )
+    drawn = ("".join(_cell(c, heads[n], look, number=n >= first) for n, c in enumerate(row)) for row in rows)
+    body = "".join(f"<tr>{cells}</tr>" for cells in drawn)
     of = f' class="{look}"' if look else ""
     return (
         f'<div class="scroll" tabindex="0"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -48,8 +49,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0,
 
 
 def inline(text: object) -> Markup:
-    """Words escaped, what stands in backticks as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", escape(str(text))))
+    """Words escaped, what stands in backticks as code; no line ends between a figure and its unit."""
+    parts = _CODE.split(escape(str(text)))
+    told = (f"<code>{part}</code>" if n % 2 else unbroken(part) for n, part in enumerate(parts))
+    return Markup("".join(told))
 
 
 def paragraph(text: str, look: str = "") -> str:
@@ -66,6 +69,12 @@ def cell(text: object) -> str:
 def coloured(text: str, look: str) -> Markup:
     """Words in the colour of a meaning (good, bad, wait); the words say it, too."""
     return Markup(f'<span class="{look}">{inline(text)}</span>')
+
+
+def _cell(text: object, head: str, look: str, *, number: bool) -> str:
+    if look != "stacked":
+        return f"<td{_right(number)}>{cell(text)}</td>"
+    return f'<td{_right(number)} data-head="{escape(head, quote=True)}"><span>{cell(text)}</span></td>'
 
 
 def _right(yes: bool) -> str:

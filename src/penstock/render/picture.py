@@ -51,6 +51,13 @@ class Screen:
         return then.strftime("%H:%M:%S" if then.date() == today.date() else "%a %Y-%m-%d %H:%M")
 
 
+TURNS = {
+    "drill": ("rehearsing its rollback", "it goes back, as rehearsed"),
+    "calibrate": ("held against itself", "it goes back, as planned"),
+}
+"""What a release of a kind that is never promoted does meanwhile, and at its end."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """All that the records say of a release: what a picture is a function of.
@@ -113,6 +120,11 @@ class Seen:
         """Who holds the release where it is; the last word between hold and promote counts."""
         said = [order for order in self.orders if order["verb"] in ("hold", "promote")]
         return str(said[-1]["person"]) if said and said[-1]["verb"] == "hold" else ""
+
+    @property
+    def turns(self) -> str:
+        """What a release that is never promoted does at its last increment; empty for every other."""
+        return TURNS[self.row["kind"]][1] if self.row["kind"] in TURNS else ""
 
     @property
     def is_judged(self) -> bool:

@@ -43,13 +43,22 @@ def text(one: Rejudged, policy: str, over: Sequence[str] = ()) -> str:
     drawn = [f"  {name:<20}{then:<{wide}}{other}".rstrip() for name, then, other in rows]
     reach = f"{one.release}: {ended(one)}; its rollout was recorded for {span(one.reaches_s)}"
     return "\n".join(
-        [reach, *of_what(policy, over, "its"), "", *drawn, "", sentence(one, policy), *one.notes, *left_out([one])]
+        [
+            reach,
+            *of_what(policy, over, "the release's"),
+            "",
+            *drawn,
+            "",
+            sentence(one, policy),
+            *one.notes,
+            *left_out([one]),
+        ]
     )
 
 
 def of_what(policy: str, over: Sequence[str], whose: str) -> list[str]:
     """Which policy the other one is, where it is a release's own with something said instead."""
-    return [f"{policy} is {whose} own `verdict`, with", *(f"  {line}" for line in over)] if over else []
+    return [f"by {whose} own `verdict`, with {policy} laid over it:", *(f"  {line}" for line in over)] if over else []
 
 
 def facts(one: Rejudged, policy: str) -> list[tuple[str, str, str]]:
@@ -120,7 +129,11 @@ def left_out(found: Sequence[Rejudged]) -> list[str]:
 
 def page(one: Rejudged, policy: str, then: Series, other: Series, over: Sequence[str] = ()) -> str:
     """One release as a page: both outcomes, and the evidence under both policies over the same seconds."""
-    asked = f"<p>{escape(policy)} is its own <code>verdict</code>, with</p>{_lines(over)}" if over else ""
+    asked = (
+        f"<p>By the release's own <code>verdict</code>, with {escape(policy)} laid over it:</p>{_lines(over)}"
+        if over
+        else ""
+    )
     heads, *body = facts(one, policy)
     figures = [(f"{title}: {THEN}" if title == EVIDENCE else title, words, svg) for title, words, svg in charts(then)]
     figures += [(f"{title}: {policy}", words, svg) for title, words, svg in charts(other) if title == EVIDENCE]

@@ -55,17 +55,28 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Commit", report.commit),
         ("Before", report.before or "nothing"),
         ("Kind", f"{report.kind}{', ' + report.strategy if report.strategy else ''}"),
-        ("Outcome", report.state.replace("_", " ") + (f" ({report.cause})" if report.cause else "")),
+        ("Outcome", _outcome(report)),
     ]
     if report.hotfix:
         pairs.insert(0, ("Hotfix", report_people.hotfix(report.hotfix)))
     if report.until_safe_s is not None:
         pairs.append(("Until nothing went to the candidate", span(report.until_safe_s)))
     if report.harmed is not None:
-        pairs.append(("Harmed by the candidate", f"{count(report.harmed)} requests"))
+        pairs.append(("Harmed by the candidate", harmed(report.harmed)))
     if report.own_requests:
         pairs.append(("Penstock's own requests", report.own_requests))
     return pairs
+
+
+def harmed(requests: int) -> str:
+    """Whom a candidate harmed, in the words that page, Markdown and simulations share."""
+    what = "request" if requests == 1 else "requests"
+    return f"{count(requests)} {what}, failed or too slow beyond what stable would have made"
+
+
+def _outcome(report: Report) -> str:
+    state = report.state.replace("_", " ") + (f" ({report.cause})" if report.cause else "")
+    return f"{state}, {report.hurried}" if report.hurried else state
 
 
 def line(note: Note, asked_at: float) -> str:

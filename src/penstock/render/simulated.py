@@ -8,7 +8,7 @@ from textwrap import wrap
 from penstock.core.simulated import Fault, Found, Good, Increment, Judge, Sighting, Spread, Traffic
 from penstock.render.columns import columns
 from penstock.render.picture import Line, line
-from penstock.render.words import count, figure, span
+from penstock.render.words import count, figure, span, unbroken
 
 Word = Callable[[float], str]
 
@@ -45,8 +45,8 @@ def table(found: Found, cells: int | None = None) -> list[Line]:
 
 def _wrapped(text: str, cells: int | None, style: str = "", indent: str = "") -> list[Line]:
     """A sentence in lines, those after the first a little further in."""
-    parts = wrap(text, min(cells or WIDEST, WIDEST), initial_indent=indent, subsequent_indent=f"{indent}  ")
-    return [line((part, style)) for part in parts]
+    parts = wrap(unbroken(text), min(cells or WIDEST, WIDEST), initial_indent=indent, subsequent_indent=f"{indent}  ")
+    return [line((part.replace("\N{NO-BREAK SPACE}", " "), style)) for part in parts]
 
 
 def _listed(title: str, sentences: Sequence[str], cells: int | None) -> list[Line]:
@@ -106,7 +106,9 @@ def _in(spread: Spread | None) -> str:
 
 def row(fault: Fault) -> list[str]:
     """When one fault is found, a text for each of `FOUND`. Inside the margin nothing need be."""
-    found = INSIDE if fault.inside else percent(fault.found, fault.runs)
+    found = percent(fault.found, fault.runs)
+    if fault.inside:
+        found = f"{INSIDE}, {found}" if fault.found else INSIDE
     ends = [percent(fault.promoted, fault.runs), percent(fault.undecided, fault.runs)]
     after = [] if fault.inside else [brief(one) for one in _figures(fault.found_s)]
     limits = [] if fault.inside else [brief(fault.predicted_s), brief(fault.limit_s)]
@@ -131,6 +133,9 @@ def remarks(found: Found) -> list[str]:
     said = [f"not a fault by your policy, its margins allow it: {inside}"] if inside else []
     if accepted:
         said.append(f"convicted when it is seen, but `promote_at` allows it, so it may be promoted before: {accepted}")
+    said += [
+        f"promoted before it began: {percent(one.early, one.runs)} of {short(one)}" for one in found.faults if one.early
+    ]
     return said
 
 
@@ -179,10 +184,10 @@ def backs(found: Found) -> str:
     """How many good releases each judge rolled back, in a sentence."""
     runs = found.compared.good_runs
     said = [
-        f"{one.name} {percent(one.rolled_back, runs)} (at most {100 * one.at_most:.3g} %)"
+        f"{one.name}: {percent(one.rolled_back, runs)} (at most {100 * one.at_most:.3g} %)"
         for one in found.compared.judges
     ]
-    return f"good releases rolled back, with the 99 % bound of the share of all: {'; '.join(said)}"
+    return f"good releases rolled back, with the 99 % bound of the share of all, by {'; by '.join(said)}"
 
 
 def _seen(found: Found, one: Sighting, *, inside: bool) -> str:

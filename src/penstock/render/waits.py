@@ -165,6 +165,8 @@ def _for_time(seen: Seen, number: int, left: float, back: str) -> Wait:
     rung, following = rungs[number], rungs[number + 1]["name"]
     at = seen.looks[-1]["at"] if watched_s(seen, number) else seen.keys[f"shifted:{number}"]["at"]
     last = number == len(rungs) - 2
+    if last and seen.turns:
+        return Wait(f"{rung['name']}: {span(left)} more of watching", at + left, seen.turns, f"sooner back: {back}")
     then = f"{following}, if it is accepted" if last else following
     sooner = f"accepted; or back: {back}" if rung["may_leave_early"] else f"it goes back: {back}"
     return Wait(f"{rung['name']}: {span(left)} more of watching", at + left, then, sooner)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 _NOTHING = 1e-9
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h|d|MiB|GiB)(?!\w))")
 
 
 def span(seconds: float) -> str:
@@ -43,6 +45,11 @@ def milliseconds(value: float) -> str:
 def share(part: float, whole: float) -> str:
     """`1.7 %`; a dash when there is nothing to share."""
     return f"{figure(100 * part / whole, 2)} %" if whole else "–"
+
+
+def unbroken(text: str) -> str:
+    """The text with a no-break space between every figure and its unit, so that no line ends there."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def odds(value: float) -> str:

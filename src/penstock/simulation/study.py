@@ -160,13 +160,15 @@ def _is_fast_enough(study: Study, times: float) -> bool:
 
 
 def late_s(study: Study) -> float:
-    """When a late fault begins: halfway through what is planned, or through the time that acceptance takes, if that is less."""
+    """When a late fault begins: halfway through the time that a good release is expected to take, so that most are not over."""
     course, service = study.course, study.service
-    first = course.steps[0]
-    if not first.may_leave_early:
-        return float(round(sum(step.duration_s for step in course.steps) / 2))
-    outlook = what_would_decide(study.policy, service.rps, round(1000 * first.weight), service.error_rate)
-    return float(round(min(first.duration_s, outlook.seconds or first.duration_s) / 2))
+    passed, missing = 0.0, 1.0
+    for step in course.steps:
+        outlook = what_would_decide(study.policy, service.rps, round(1000 * step.weight), service.error_rate)
+        needed = outlook.seconds or step.duration_s
+        stays = min(step.duration_s, missing * needed) if step.may_leave_early else step.duration_s
+        passed, missing = passed + stays, max(0.0, missing - stays / needed)
+    return float(max(1, round(passed / 2)))
 
 
 def _seed(study: Study, part: int) -> int:
@@ -202,7 +204,7 @@ def _fault(study: Study, case: Case, seen: Outcomes) -> Fault:
         not case.inside and _promotable(study, case.fault), len(seen.end), int(found.sum()),
         int((seen.end == PROMOTED).sum()), int((seen.end == UNDECIDED).sum()),
         _spread(seen.at_s[found] - begins), _spread(harmed[found]) if case.fault.events == 1 else None,
-        foretold.seconds, foretold.limit_s, least,
+        foretold.seconds, foretold.limit_s, least, int(((seen.end == PROMOTED) & (seen.at_s <= begins)).sum()),
     )  # fmt: skip
 
 

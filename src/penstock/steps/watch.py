@@ -268,7 +268,10 @@ def _show(world: World, plan: Plan, policy: Policy, seen: Watched, what: str) ->
         "dropped": said.dropped,
         "source": seen.source,
     }
-    judged = {**row["facts"].get("judged", {}), what: data.dump(channels_of(policy, said))}
+    judged = {
+        **row["facts"].get("judged", {}),
+        what: data.dump(channels_of(policy, said, alone=seen.state.candidate_alone)),
+    }
     releases.add_facts(world.store, world.release, live=live, judged=judged)
     waiting = seen.move.reason if seen.move.kind == "hold" else ""
     if row["waiting"] != waiting:
