@@ -24,7 +24,7 @@ demo: $(READY)
 
 # Whole releases run side by side here, on few cores. What fails is run once more, alone: a fault fails again, and stops the run.
 test: $(TOOLS) lint
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile || \
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder || \
 	  { echo "once more, alone:"; $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none --maxfail 2; }
 
 lint: $(TOOLS)

@@ -14,6 +14,22 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("penstock")
 
 
+_WAIT = ("tests/stories/", "tests/docs/", "tests/crash/", "tests/demo/", "tests/providers/", "tests/conformance/")
+_SOON = 0.8  # by then the last file that waits is begun: none is left to run by itself
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests mostly wait for processes are spread among those that reckon, so that no core is idle or fought over."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.split("::")[0], []).append(item)
+    waiting = [name for name in files if name.startswith(_WAIT)]
+    others = [name for name in files if not name.startswith(_WAIT)]
+    place = {name: _SOON * at / len(waiting) for at, name in enumerate(waiting)}
+    place |= {name: at / len(others) for at, name in enumerate(others)}
+    items[:] = [item for name in sorted(files, key=lambda name: place[name]) for item in files[name]]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
     """Where everything is installed, nothing may be skipped."""

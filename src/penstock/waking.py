@@ -17,7 +17,9 @@ from penstock.state import State
 
 LOOK_EVERY_S = 600.0  # whether the branches of previews are still there
 
-_started: dict[Path, shell.Process] = {}  # by this process, so that it starts no second one meanwhile
+COMING_S = 1.0  # an older one without the lock may be one that ends; a second one too many ends by itself
+
+_started: dict[Path, tuple[shell.Process, float]] = {}  # by this process, and when: it starts no second one meanwhile
 
 
 def lives(state: State) -> bool:
@@ -32,13 +34,18 @@ def lives(state: State) -> bool:
 
 def ensure(state: State) -> None:
     """Start a worker if none lives, and none that we started is just coming up."""
-    coming = _started.get(state.root)
-    if coming is not None and shell.reap(coming.pid) is None and shell.alive(coming):
+    coming, since = _started.get(state.root, (None, 0.0))
+    if (
+        coming is not None
+        and shell.reap(coming.pid) is None
+        and shell.alive(coming)
+        and time.monotonic() - since < COMING_S
+    ):
         return
     if not lives(state):
         env = {**os.environ, "PENSTOCK_STATE": str(state.root)}
         argv = [sys.executable, "-m", "penstock", "work"]
-        _started[state.root] = shell.spawn(argv, state.worker_log, cwd="/", env=env)
+        _started[state.root] = (shell.spawn(argv, state.worker_log, cwd="/", env=env), time.monotonic())
 
 
 def mind_previews(state: State, store: Store) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from penstock import durable, shell
+from penstock import durable, shell, waking
 from penstock.core import data
 from penstock.core.plan import Plan
 from penstock.errors import JournalError, StateError
@@ -49,6 +49,10 @@ def work(state: State, linger_s: float = LINGER_S) -> int:
         _serve(store, engine, linger_s)
     except (JournalError, StateError) as error:
         walker.abandon(error)
+    # An order that came after the last look found this lock held, and started nobody: it is looked for once more without it.
+    lock.close()
+    if releases.unended(store):
+        waking.ensure(state)
     # Crash-only: everything is on disk, and ending is being killed.
     sys.stdout.flush()
     os._exit(0)
