@@ -13,7 +13,7 @@ from penstock.core.eprocess import NOTHING, Counts
 from penstock.core.latency import bucket_of
 from penstock.core.policy import Policy
 from penstock.core.report import Known, tell
-from penstock.core.report_evidence import Channel, channels_of, unheard
+from penstock.core.report_evidence import Channel, channels_of, slow_beyond
 from penstock.core.verdict import judge, start
 from penstock.manifest.bake import BakePeriod
 from penstock.records.known import known
@@ -104,10 +104,10 @@ def test_the_limit_counts_what_it_judged_without_stable() -> None:
 def test_a_mean_that_no_quantile_heard_is_an_issue(mean_ms: float | None, odds: float, said: bool) -> None:
     """More than twice stable's mean is said where the judged quantiles did not object, and only there."""
     p95 = Channel("p95", "slower", Counts(116, 5), Counts(1166, 47), odds, 1.0, quantile=0.95, ratio=1.3)
-    told = unheard(mean_ms, 7.66, [p95])
+    told = slow_beyond(mean_ms, 7.66, [p95])
     assert said == (told != "")
     assert not said or "108 ms on the candidate and 7.66 ms on stable" in told
-    assert "" == unheard(mean_ms, 7.66, [replace(p95, quantile=None)])
+    assert "" == slow_beyond(mean_ms, 7.66, [replace(p95, quantile=None)])
 
 
 def test_what_stands_out_is_one_sentence_that_decides_nothing(slow: Known) -> None:

@@ -14,7 +14,7 @@ from penstock.core.calibration import Calibration
 from penstock.core.harm import harm_of
 from penstock.core.reading import Reading
 from penstock.core.report_checks import CheckLine, LeftOut, Took, check_lines, left_out, took
-from penstock.core.report_evidence import Channel, timed, unheard
+from penstock.core.report_evidence import Channel, slow_beyond, timed
 from penstock.core.report_people import Hotfix, Question, hotfix_of, questions_of
 from penstock.core.report_series import Mark, Series, series_of
 from penstock.core.report_times import Wait, Waited, deployment_s, waited, waits
@@ -170,7 +170,7 @@ def tell(known: Known) -> Report:
     arms, checks, people = _arms(row), check_lines(known.checks, known.events), _people(known)
     judged = timed(_judged(facts, "watch"), known.readings, row["revision"] or "")
     means, pushed = {arm.role: arm.mean_ms for arm in arms}, hurried(row, known.events, known.orders)
-    slow = unheard(means.get("candidate"), means.get("stable"), judged)
+    slow = slow_beyond(means.get("candidate"), means.get("stable"), judged)
     return Report(
         row["number"], row["service"], row["environment"], row["revision"] or row["commit_id"][:12], row["commit_id"],
         row["kind"], row["state"], row["cause"], headline(row, people.hotfix, pushed), row["sentence"],

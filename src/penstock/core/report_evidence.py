@@ -87,7 +87,7 @@ def standouts(channels: Sequence[Channel]) -> tuple[str, ...] | None:
     return standing_out(odds, FALSE_DISCOVERIES) if len(odds) > 1 else None
 
 
-def unheard(candidate_ms: float | None, stable_ms: float | None, channels: Sequence[Channel]) -> str:
+def slow_beyond(candidate_ms: float | None, stable_ms: float | None, channels: Sequence[Channel]) -> str:
     """A mean that says what the judged quantiles do not: what is slow lies beyond them. Empty where that is not so."""
     judged = [one for one in channels if one.quantile and one.is_judged]
     if not judged or not candidate_ms or not stable_ms or candidate_ms <= TOO_SLOW * stable_ms:

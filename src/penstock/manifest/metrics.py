@@ -83,11 +83,6 @@ class MetricsSource(Section):
         "file": {"path": "/srv/shop/readings"},
     }
 
-    @property
-    def tells_by_name(self) -> bool:
-        """Whether it may tell any count and gauge by its name; else only what is queried."""
-        return self.kind != "prometheus"
-
     def names(self) -> frozenset[str]:
         """Every `$NAME` that a release must know to ask this source."""
         texts = (self.url, self.path, self.bearer)
